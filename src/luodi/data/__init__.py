@@ -1,0 +1,1 @@
+"""Collect, clean, scrub, deduplicate, make examples."""

@@ -1,0 +1,188 @@
+"""Answer quality on the gold set: retrieval, answers, citations and abstentions, against the untuned base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from luodi.engine import Request, Sampling, answer_all, open_engine
+from luodi.evaluate.scoring import cites, word_f1
+from luodi.evaluate.statistics import Estimate, mean, paired_difference, share
+from luodi.knowledge import INDEX, Hit, Index, build_messages, ground, says_unknown
+from luodi.knowledge.ground import check_sentence, strip_citations
+from luodi.knowledge.sentences import sentences
+from luodi.pipeline import Context, Measurement, read_rows
+
+
+class Params(BaseModel):
+    instructions: str
+    engine: str
+    pick: str
+    passages: int
+    max_tokens: int
+    gold: int
+    confidence: float
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A gold question with its passages; `right` is whether the passages hold the right section."""
+
+    id: str
+    question: str
+    reference: str
+    place: tuple[str, str]
+    hits: tuple[Hit, ...]
+    answerable: bool
+
+    @property
+    def right(self) -> bool:
+        return any((h.chunk.path, h.chunk.title) == self.place for h in self.hits)
+
+
+def gold_items(ctx: Context, index: Index, passages: int, limit: int) -> tuple[list[Item], list[Item], Estimate]:
+    """Every gold question as it stands, and again with its section taken away; and the share found in five."""
+    gold = sorted((r for r in read_rows(ctx.inputs["pairs"]) if r.meta["split"] == "gold"), key=lambda r: r.id)
+    gold = gold[:limit] if limit else gold
+    whole, without, found = [], [], []
+    for row in gold:
+        question, place = row.meta["question"], (row.path, row.title)
+        hits = index.search(question, max(5, passages))
+        found.append(any((h.chunk.path, h.chunk.title) == place for h in hits[:5]))
+        same = frozenset(h.chunk.row_id for h in index.search(question, 20) if (h.chunk.path, h.chunk.title) == place)
+        whole.append(Item(row.id, question, row.meta["answer"], place, tuple(hits[:passages]), True))
+        rest = index.search(question, passages, without=same | {row.meta["section"]})
+        without.append(Item(row.id, question, "", place, tuple(rest), False))
+    return whole, without, share(found)
+
+
+def run(ctx: Context) -> None:
+    """Inputs: `pairs`, `index`, `model` (tuned), `base` (untuned), `thresholds`. Asks both models every question."""
+    p: Params = ctx.params
+    index = Index(ctx.inputs["index"] / INDEX)
+    whole, without, found = gold_items(ctx, index, p.passages, p.gold)
+    index.close()
+    items = [*whole, *without]
+    texts: dict[str, list[str]] = {}
+    for number, name in enumerate(("model", "base")):
+        engine = open_engine(p.engine, ctx.inputs[name], pick="large" if name == "base" else p.pick, threads=p.threads)
+        requests = [Request(build_messages(i.question, i.hits, p.instructions), Sampling(max_tokens=p.max_tokens)) for i in items]
+        answers = answer_all(
+            engine, requests, progress=lambda d, t, n=number, name=name: ctx.progress(n + d / max(t, 1), 2, f"asking the {name}")
+        )
+        engine.close()
+        texts[name] = [a.text.strip() for a in answers]
+    new = [_score(i, t) for i, t in zip(items, texts["model"], strict=True)]
+    old = [_score(i, t) for i, t in zip(items, texts["base"], strict=True)]
+    ctx.measure(_of("retrieval_recall_at_5", found, note="the question is the section's own heading; the right section is among five chunks"))
+    _measure(ctx, whole, new[: len(whole)], old[: len(whole)], p.confidence)
+    _measure_abstention(ctx, new, old, len(whole), p.confidence)
+    _measure_support(ctx, items, texts, p.confidence)
+    ctx.write_json(
+        "answers.json",
+        [
+            {
+                "id": i.id, "question": i.question, "answerable": i.answerable, "right_section_shown": i.right, "reference": i.reference,
+                "model": a, "base": b, "model_scores": s, "base_scores": o,
+            }
+            for i, a, b, s, o in zip(items, texts["model"], texts["base"], new, old, strict=True)
+        ],
+    )  # fmt: skip
+    f1 = next(m for m in ctx.measurements if m.name == "answer_f1")
+    ctx.summary = f"{len(whole)} questions: answer F1 {f1.value:.2f}, base {f1.base:.2f}; right section in five {found.value:.0%}"
+
+
+def _score(item: Item, text: str) -> dict[str, float]:
+    return {
+        "f1": word_f1(text, item.reference) if item.answerable else 0.0,
+        "cites_right": float(cites(text, item.hits, {item.place})),
+        "abstains": float(says_unknown(text)),
+    }
+
+
+def _of(name: str, e: Estimate, note: str = "", promise: Any = "fit", better: Any = "higher", unit: str = "share") -> Measurement:
+    return Measurement(name, promise, e.value, unit, e.n, better, e.low, e.high, note=note)
+
+
+def _compared(
+    name: str, new: list[float], old: list[float], confidence: float, note: str, better: Any = "higher", unit: str = "share", shares: bool = True
+) -> Measurement:
+    """A measurement of the tuned model with its paired difference to the base."""
+    e = share([x > 0.5 for x in new], confidence) if shares else mean(new, confidence)
+    d = paired_difference(new, old, confidence)
+    base = sum(old) / len(old) if old else 0.0
+    return Measurement(
+        name, "fit", e.value, unit, e.n, better, e.low, e.high,
+        base=base, difference=d.value, difference_low=d.low, difference_high=d.high, note=note,
+    )  # fmt: skip
+
+
+def _measure(ctx: Context, items: list[Item], new: list[dict[str, float]], old: list[dict[str, float]], confidence: float) -> None:
+    def pick(scores: list[dict[str, float]], name: str, only: list[bool]) -> list[float]:
+        return [s[name] for s, use in zip(scores, only, strict=True) if use]
+
+    every = [True] * len(items)
+    shown = [i.right for i in items]
+    ctx.measure(
+        _compared(
+            "answer_f1", pick(new, "f1", every), pick(old, "f1", every), confidence,
+            "words of the model's answer against the section's opening sentences", unit="F1", shares=False,
+        )
+    )  # fmt: skip
+    ctx.measure(
+        _compared(
+            "cites_right_section", pick(new, "cites_right", shown), pick(old, "cites_right", shown), confidence,
+            "of questions whose right section was shown to the model",
+        )
+    )  # fmt: skip
+    ctx.measure(
+        _compared(
+            "false_abstentions", pick(new, "abstains", shown), pick(old, "abstains", shown), confidence,
+            "says that the documents do not say, although the right section was shown", better="lower",
+        )
+    )  # fmt: skip
+
+
+def _measure_abstention(ctx: Context, new: list[dict[str, float]], old: list[dict[str, float]], first: int, confidence: float) -> None:
+    ctx.measure(
+        _compared(
+            "abstains_when_unanswerable", [s["abstains"] for s in new[first:]], [s["abstains"] for s in old[first:]], confidence,
+            "with the right section taken out of the index",
+        )
+    )  # fmt: skip
+
+
+def _measure_support(ctx: Context, items: list[Item], texts: dict[str, list[str]], confidence: float) -> None:
+    """Share of the generated sentences that pass the hard checks, before and after those that don't are dropped."""
+
+    def supported(name: str) -> list[bool]:
+        results = []
+        for item, text in zip(items, texts[name], strict=True):
+            if says_unknown(text):
+                continue
+            for start, end in sentences(text):
+                if strip_citations(text[start:end]):
+                    results.append(check_sentence(text[start:end], item.hits).supported)
+        return results
+
+    e = share(supported("model"), confidence)
+    base = share(supported("base"), confidence)
+    ctx.measure(
+        Measurement(
+            "sentences_supported", "fit", e.value, "share", e.n, "higher", e.low, e.high, base=base.value,
+            note=f"generated sentences that pass the checks on numbers, names, negation and words; base n {base.n}",
+        )
+    )  # fmt: skip
+    shown = [ground(i.question, t, i.hits) for i, t in zip(items, texts["model"], strict=True)]
+    answered = [g for g in shown if g.kind != "abstained"]
+    ctx.measure(
+        _of(
+            "answers_supported", share([all(c.supported for c in g.checked) for g in answered], confidence),
+            "answers as they are shown, after unsupported sentences are dropped",
+        )
+    )  # fmt: skip
+    f1 = mean([word_f1(g.text, i.reference) for g, i in zip(shown, items, strict=True) if i.answerable], confidence)
+    ctx.measure(_of("shown_answer_f1", f1, "the answer as it is shown, after the checks", unit="F1"))

@@ -1,0 +1,95 @@
+"""Hashed n-grams of a text, by numpy: characters 3 to 5 (2 for Chinese), words 1 and 2.
+
+Stable over processes, machines and versions: polynomial hashes of code points in unsigned 64-bit arithmetic.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BITS = 18
+BUCKETS = 1 << BITS
+WINDOW = 300  # characters judged at once
+STRIDE = 150
+MOST_WINDOWS = 64  # of one text; more are spread evenly
+
+_BASE = np.uint64(0x100000001B3)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Grams:
+    """Buckets of all n-grams of a text, and the character at which each begins; both of one length."""
+
+    buckets: NDArray[np.int64]
+    places: NDArray[np.int64]
+    length: int
+
+    def window(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Buckets of the n-grams that begin in [start, stop), and their weights: 1 + log tf, L2 norm 1."""
+        inside = self.buckets
+        if start > 0 or stop < self.length:
+            inside = inside[(self.places >= start) & (self.places < stop)]
+        distinct, counts = np.unique(inside, return_counts=True)
+        weights = (1.0 + np.log(counts)).astype(np.float32)
+        norm = float(np.sqrt(np.dot(weights, weights)))
+        return distinct, weights / np.float32(norm or 1.0)
+
+    def each_window(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """`window` of each of `windows`; at least one."""
+        return (self.window(start, stop) for start, stop in self.windows())
+
+    def windows(self) -> Iterator[tuple[int, int]]:
+        """Overlapping spans that cover the text; one for a text of up to WINDOW + STRIDE characters."""
+        if self.length <= WINDOW + STRIDE:
+            yield 0, self.length
+            return
+        starts = range(0, self.length - STRIDE, STRIDE)
+        if len(starts) > MOST_WINDOWS:
+            # wider strides would leave gaps, so the spans grow instead
+            size = -(-self.length // MOST_WINDOWS)
+            yield from ((place * size, min(self.length, (place + 1) * size + STRIDE)) for place in range(MOST_WINDOWS))
+            return
+        yield from ((start, min(self.length, start + WINDOW)) for start in starts)
+
+
+def _spread(hashes: NDArray[np.uint64], seed: int) -> NDArray[np.int64]:
+    mixed = (hashes + np.uint64(seed)) * _MIX
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= _MIX
+    return (mixed >> np.uint64(64 - BITS)).astype(np.int64)
+
+
+def grams(normal: str) -> Grams:
+    """The n-grams of a text in normal form. Linear in its length: about 0.1 microseconds a character."""
+    codes = np.frombuffer(f" {normal} ".encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
+    buckets: list[NDArray[np.int64]] = []
+    places: list[NDArray[np.int64]] = []
+    rolling = codes
+    for size in range(2, 6):
+        if len(codes) < size:
+            break
+        rolling = rolling[:-1] * _BASE + codes[size - 1 :]
+        starts = np.arange(len(rolling), dtype=np.int64)
+        hashed = _spread(rolling, size)
+        if size == 2:
+            keep = (codes[:-1] >= 0x3400) & (codes[1:] >= 0x3400)
+            hashed, starts = hashed[keep], starts[keep]
+        buckets.append(hashed)
+        places.append(starts)
+    words = [(found.start(), zlib.crc32(found[0].encode("utf-8", "surrogatepass"))) for found in _WORD.finditer(normal)]
+    if words:
+        starts = np.array([start for start, _ in words], dtype=np.int64)
+        single = np.array([code for _, code in words], dtype=np.uint64)
+        buckets += [_spread(single, 11), _spread(single[:-1] * _BASE + single[1:], 12)]
+        places += [starts, starts[:-1]]
+    if not buckets:
+        return Grams(np.zeros(0, np.int64), np.zeros(0, np.int64), len(normal))
+    return Grams(np.concatenate(buckets), np.concatenate(places), len(normal) + 2)

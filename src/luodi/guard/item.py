@@ -1,0 +1,64 @@
+"""The record that every personal-data detector returns, and the reach that all of them keep to.
+
+The two limits make streaming exact: whether `text[s:e]` is a value depends only on the `LEFT` characters
+before `s` and on the characters that follow without a break, at most `WINDOW` of them. PEM blocks alone are
+longer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LEFT = 48  # characters before a value in which its context words may stand
+WINDOW = 2048  # longest value but a PEM block, in characters, with what is read after it
+PEM_LIMIT = 8192  # longest PEM block: an RSA-8192 key has about 6,400 characters
+
+_FULLWIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_HAS_FULLWIDTH = re.compile("[\uff01-\uff5e]")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalItem:
+    """One value found in a text.
+
+    Attributes:
+        kind: `email`, `phone`, `cn_id_card`, `bank_card`, `uscc`, `passport`, `cn_plate`, `ip`, `iban`,
+            `us_ssn` or `secret`.
+        start, end: half-open span, in characters of the text that was given.
+        text: the value as it stands there.
+        score: fixed confidence of the rule that found it, 0 to 1; not a calibrated probability.
+    """
+
+    kind: str
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A value by position only, as a detector hands it on; same units as `PersonalItem`."""
+
+    start: int
+    end: int
+    score: float
+
+
+def flatten(text: str) -> str:
+    """`text` with full-width ASCII (U+FF01 to U+FF5E) made plain; positions stay the same."""
+    return text.translate(_FULLWIDTH) if _HAS_FULLWIDTH.search(text) else text
+
+
+def near(flat: str, start: int, words: re.Pattern[str]) -> bool:
+    """Whether one of `words` stands in the `LEFT` characters before `start`."""
+    return words.search(flat[max(0, start - LEFT) : start]) is not None
+
+
+def words(*alternatives: str) -> re.Pattern[str]:
+    """A case-blind pattern of context words; Latin ones must not stand inside a longer word."""
+    latin = "|".join(word for word in alternatives if word.isascii())
+    other = "|".join(word for word in alternatives if not word.isascii())
+    parts = [rf"(?<![a-z])(?:{latin})(?![a-z])"] if latin else []
+    return re.compile("|".join([*parts, *([other] if other else [])]), re.IGNORECASE)

@@ -1,0 +1,129 @@
+"""Undo cheap disguises of an attack: width, invisible signs, lookalikes, leetspeak, spacing, encodings."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+LIMIT = 20_000  # characters of a text that are searched for encodings
+_DEPTH = 2  # encodings within encodings
+_MOST = 8  # decodings of one text
+
+# Zero-width signs, bidi controls and isolates, soft hyphen, variation selectors, and the tag block (U+E0000)
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
+)
+_TAGS = {code: code - 0xE0000 for code in range(0xE0020, 0xE007F)}
+_HAS_TAGS = re.compile("[\U000e0020-\U000e007e]")
+_LOOKALIKES = str.maketrans(
+    "авекмнорстухіјѕԁһӏԛԝɡγαβεικνορτυχωϲ",
+    "abekmhopctyxijsdhlqwgyabeikvoptuxwc",
+)
+_MIXED = re.compile(r"(?<![a-z])[a-z]{0,40}[а-яіјѕԁһӏԛԝα-ωϲɡ][a-zа-яіјѕԁһӏԛԝα-ωϲɡ]{0,80}")
+_SPACE = re.compile(r"\s+")
+_LEET = str.maketrans("013457@$!|", "oieastasil")
+_LEET_WORD = re.compile(r"(?<![a-z0-9@$!|])(?=[013457@$!|]{0,30}[a-z])[a-z013457@$!|]{3,40}(?![a-z0-9@$])")
+_SPELLED = re.compile(r"(?<![^\W_])(?:[a-z][ ._*-]){3,80}[a-z](?![^\W_])")
+
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,8000}={0,2}")
+_HEX = re.compile(r"(?<![0-9A-Fa-f])(?:0x)?(?:[0-9A-Fa-f]{2}[ :]?){8,4000}")
+_BASE32 = re.compile(r"(?<![A-Z0-9])[A-Z2-7]{24,8000}={0,6}")
+_BINARY = re.compile(r"(?<![01])(?:[01]{8} ?){6,4000}")
+_ESCAPE = re.compile(r"(?:%|\\x|\\u00)([0-9A-Fa-f]{2})")
+_ROT13_HINT = re.compile(r"\b(?:vtaber|cerivbhf|vafgehpgvbaf?|flfgrz|cebzcg|qvfertneq|sbetrg|erirny|onfr|lbhe|gur)\b")
+
+
+def normalise(text: str) -> str:
+    """Lower-case NFKC without invisible signs, lookalikes folded inside Latin words, white space squeezed.
+
+    Lookalikes are folded only in a word that also holds Latin letters: Russian and Greek stay what they are.
+    Never raises; half of a surrogate pair is kept.
+    """
+    if not text.isascii():
+        if _HAS_TAGS.search(text):
+            text = text.translate(_TAGS)
+        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    text = text.lower()
+    if not text.isascii():
+        text = _MIXED.sub(lambda word: _fold(word[0]), text)
+    return _SPACE.sub(" ", text).strip()
+
+
+def _fold(word: str) -> str:
+    return word.translate(_LOOKALIKES) if any("a" <= sign <= "z" for sign in word) else word
+
+
+def unleet(normal: str) -> str:
+    """`normal` with leetspeak words spelled out and s p a c e d letters joined; itself if there are none."""
+    out = _LEET_WORD.sub(lambda word: word[0] if word[0].isalpha() else word[0].translate(_LEET), normal)
+    return _SPELLED.sub(lambda word: re.sub(r"[ ._*-]", "", word[0]), out)
+
+
+def _readable(raw: bytes) -> str | None:
+    """Bytes as text, if they read like text: valid UTF-8, mostly printable, eight characters or more."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if len(text) < 8 or sum(sign.isprintable() or sign in "\n\t\r" for sign in text) < 0.95 * len(text):
+        return None
+    return text
+
+
+def _decode(text: str) -> Iterator[str]:
+    for found in _BASE64.finditer(text):
+        run = found[0].rstrip("=").replace("-", "+").replace("_", "/")
+        try:
+            raw = base64.b64decode(run[: len(run) - (len(run) % 4 == 1)] + "=" * (-len(run) % 4))
+        except (binascii.Error, ValueError):
+            continue
+        if plain := _readable(raw):
+            yield plain
+    for found in _HEX.finditer(text):
+        run = re.sub("^0x|[ :]", "", found[0])
+        if plain := _readable(bytes.fromhex(run)):
+            yield plain
+    for found in _BASE32.finditer(text):
+        run = found[0].rstrip("=")
+        try:
+            raw = base64.b32decode(run + "=" * (-len(run) % 8))
+        except binascii.Error:
+            continue
+        if plain := _readable(raw):
+            yield plain
+    for found in _BINARY.finditer(text):
+        run = found[0].replace(" ", "")
+        if plain := _readable(int(run, 2).to_bytes(len(run) // 8, "big")):
+            yield plain
+    if len(_ESCAPE.findall(text)) >= 8:
+        yield unquote(_ESCAPE.sub(r"%\1", text), errors="replace")
+    if len(_ROT13_HINT.findall(text.lower())) >= 2:
+        yield codecs.decode(text, "rot13")
+    if len(text) <= 4000 and re.search(r"snoitcurtsni|metsys|tpmorp|erongi|suoiverp", text.lower()):
+        yield text[::-1]
+
+
+def decodings(text: str) -> list[str]:
+    """What fragments of `text` say in plain: Base64, Base32, hex, binary, escapes, ROT13, reversed.
+
+    Two layers deep, at most 8 texts, in the first 20,000 characters; nothing for a text without such
+    fragments.
+    """
+    out: list[str] = []
+    layer = [text[:LIMIT]]
+    for _ in range(_DEPTH):
+        layer = [plain for outer in layer for plain in _decode(outer) if plain not in out]
+        out += layer[: _MOST - len(out)]
+    return out
+
+
+def views(text: str) -> list[str]:
+    """The normal forms of `text` to be judged: itself first, then without leetspeak, then its decodings."""
+    normal = normalise(text)
+    forms = [normal, unleet(normal), *(normalise(plain) for plain in decodings(text))]
+    return list(dict.fromkeys(forms))

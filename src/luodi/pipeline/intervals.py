@@ -1,0 +1,29 @@
+"""Intervals of a share, for stages that count. The statistics of gates are in `evaluate`."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+
+def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of `k` out of `n` (Wilson 1927); (0, 1) if nothing was seen."""
+    if n == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    p = k / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def clopper_pearson_upper(k: int, n: int, confidence: float = 0.95) -> float:
+    """The exact one-sided upper bound of a share (Clopper and Pearson 1934), by bisection of the binomial tail."""
+    if n == 0 or k >= n:
+        return 1.0
+    low, high = k / n, 1.0
+    for _ in range(60):
+        p = (low + high) / 2
+        tail = sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k + 1))
+        low, high = (p, high) if tail > 1 - confidence else (low, p)
+    return high

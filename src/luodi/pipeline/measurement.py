@@ -1,0 +1,39 @@
+"""A measurement: a value with its interval, its unit, and how to repeat it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One figure that serves one promise.
+
+    `low` and `high` are the ends of the interval at the project's confidence; None where there is none.
+    `base` and the `difference` fields compare with the untuned model on the same items, pair by pair.
+    """
+
+    name: str
+    promise: Literal["compliance", "security", "data", "fit", "cost"]
+    value: float
+    unit: str
+    n: int
+    better: Literal["higher", "lower"]
+    low: float | None = None
+    high: float | None = None
+    base: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    data: str = ""  # digest of what it was measured on
+    seed: int = 0
+    command: str = "luodi run"
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {k: v for k, v in asdict(self).items() if v is not None}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Measurement:
+        return cls(**value)

@@ -1,0 +1,52 @@
+"""The project: a folder with `luodi.yaml`, `gates.yaml`, prompts and data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luodi.project.gates import PROMISES, Gate, Gates, Promise
+from luodi.project.model import BaseModelSource, Project, Source
+from luodi.project.reading import read_yaml
+
+__all__ = [
+    "PROMISES",
+    "BaseModelSource",
+    "Gate",
+    "Gates",
+    "Loaded",
+    "Project",
+    "Promise",
+    "Source",
+    "load",
+    "schema",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A project folder that has been read without mistakes."""
+
+    root: Path
+    project: Project
+    gates: Gates
+
+    def prompt(self, name: str) -> str:
+        """Text of `prompts/NAME.md`, or "" where the project has none."""
+        path = self.root / "prompts" / f"{name}.md"
+        return path.read_text("utf-8") if path.is_file() else ""
+
+
+def load(root: Path) -> Loaded:
+    """Read the project in `root`. Raises ProjectError with every mistake found."""
+    project = read_yaml(root / "luodi.yaml", Project)
+    gates = read_yaml(root / "gates.yaml", Gates) if (root / "gates.yaml").exists() else Gates()
+    return Loaded(root, project, gates)
+
+
+def schema(which: str = "project") -> str:
+    """JSON Schema of `luodi.yaml` ("project") or `gates.yaml` ("gates"), for editors."""
+    model: Any = {"project": Project, "gates": Gates}[which]
+    return json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False) + "\n"

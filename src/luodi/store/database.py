@@ -1,0 +1,98 @@
+"""One database: SQLite in WAL mode by default, PostgreSQL by URL; SQLAlchemy Core on both."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from luodi.errors import StoreError
+from luodi.store.migrations import events, migrate
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    # The driver's own transaction handling is switched off (isolation_level None) so that BEGIN IMMEDIATE below
+    # takes the write lock at once: two writers wait for each other and never fail half-way with "locked".
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA busy_timeout=15000")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+class Database:
+    """Transactions and the event log. `url` is a SQLAlchemy URL; see `sqlite_url` for the default."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine: Engine = self._open(url)
+        try:
+            with self.engine.begin() as connection:
+                if self.engine.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(7236520)"))
+                migrate(connection)
+        except (OperationalError, DatabaseError) as error:
+            self.engine.dispose()
+            raise StoreError(
+                f"the database {self.engine.url!s} can't be used: {error.orig}",
+                "check that it is there, that it is a database, and that this user may write to it",
+            ) from error
+        except RuntimeError as error:
+            self.engine.dispose()
+            raise StoreError(f"the database {self.engine.url!s}: {error}", "upgrade Luodi") from error
+
+    @staticmethod
+    def _open(url: str) -> Engine:
+        if url.startswith("postgresql://"):
+            url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
+        try:
+            engine = create_engine(url)
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                f"the driver {error.name!r} for {url.split(':')[0]} is not installed", "pip install 'luodi[postgres]'"
+            ) from error
+        except Exception as error:  # SQLAlchemy raises several unrelated types for a bad URL
+            raise StoreError(f"{url!r} is not a database URL", "write for instance postgresql://host/name") from error
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _on_connect)
+            event.listen(engine, "begin", _on_begin)
+        return engine
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction: all of it is durable when the block ends, or none of it if it raises."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise StoreError(
+                f"the database could not be written: {error.orig}", "free space or check its permissions, then try again"
+            ) from error
+
+    def log(self, connection: Connection, actor: str, kind: str, subject: str, **data: Any) -> None:
+        """Add a row to the event log, in the transaction of what it tells of."""
+        values = {"time_ms": now_ms(), "actor": actor, "kind": kind, "subject": subject}
+        connection.execute(insert(events).values(**values, data=json.dumps(data, sort_keys=True)))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"

@@ -1,0 +1,121 @@
+"""Ed25519 keys: one signing key a store, and the public keys it trusts.
+
+keys/signing.pem      the private key (mode 0600), made on first use
+keys/trusted/*.pub    public keys whose signatures count: the store's own, and those an operator adds
+"""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from luodi.errors import IntegrityError, StoreError
+from luodi.store.atomic import write_bytes
+from luodi.store.digest import digest_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    key_id: str
+    signer: str
+    signature: str  # base64 of the 64 bytes
+
+    def as_dict(self) -> dict[str, str]:
+        return {"keyid": self.key_id, "signer": self.signer, "sig": self.signature}
+
+
+def _raw(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """The first 16 hex digits of the digest of the public key."""
+    return digest_bytes(_raw(key))[:16]
+
+
+class Keys:
+    """The keys in one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def _signing_key(self) -> Ed25519PrivateKey:
+        path = self.root / "signing.pem"
+        if not path.exists():
+            key = Ed25519PrivateKey.generate()
+            pem = key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_bytes(path, pem, mode=0o600)
+            self.trust(key.public_key(), self._signer())
+        try:
+            loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        except ValueError as error:
+            raise StoreError(f"{path} is not a private key in PEM form", "restore it from your backup") from error
+        if not isinstance(loaded, Ed25519PrivateKey):
+            raise StoreError(f"{path} is not an Ed25519 key")
+        return loaded
+
+    @staticmethod
+    def _signer() -> str:
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):  # no such user in a bare container
+            user = "unknown"
+        return f"{user}@{socket.gethostname()}"
+
+    def trust(self, key: Ed25519PublicKey, signer: str) -> Path:
+        """Let signatures of `key` count."""
+        path = self.root / "trusted" / f"{key_id(key)}.pub"
+        text = f"ed25519 {base64.b64encode(_raw(key)).decode()} {signer}\n"
+        write_bytes(path, text.encode())
+        return path
+
+    def trusted(self) -> dict[str, tuple[Ed25519PublicKey, str]]:
+        """Trusted public keys and their owners by key id."""
+        found = {}
+        for path in sorted((self.root / "trusted").glob("*.pub")):
+            fields = path.read_text().split()
+            if len(fields) != 3 or fields[0] != "ed25519":
+                raise StoreError(f"{path} is not a public key", "it should hold: ed25519 BASE64 OWNER")
+            key = Ed25519PublicKey.from_public_bytes(base64.b64decode(fields[1]))
+            found[key_id(key)] = (key, fields[2])
+        return found
+
+    def public_text(self) -> str:
+        """The store's own public key as a line that another store can trust."""
+        public = self._signing_key().public_key()
+        return (self.root / "trusted" / f"{key_id(public)}.pub").read_text()
+
+    def sign(self, payload: bytes) -> Signature:
+        key = self._signing_key()
+        public = key.public_key()
+        raw = base64.b64encode(key.sign(payload)).decode()
+        return Signature(key_id(public), self._signer(), raw)
+
+    def verify(self, payload: bytes, signature: dict[str, str]) -> str:
+        """Check a signature against the trusted keys and return the key's owner.
+
+        Raises:
+            IntegrityError: the key is not trusted, or the signature is not of this payload.
+        """
+        known = self.trusted().get(signature.get("keyid", ""))
+        if known is None:
+            raise IntegrityError(
+                f"signed with key {signature.get('keyid')!r}, which this store does not trust",
+                "if you know the signer, put their public key into keys/trusted",
+            )
+        key, owner = known
+        try:
+            key.verify(base64.b64decode(signature["sig"], validate=True), payload)
+        except (InvalidSignature, ValueError, KeyError) as error:
+            raise IntegrityError("the signature does not match the content") from error
+        return owner

@@ -1,0 +1,1 @@
+"""One training loop, and the model it starts from."""
