@@ -18,6 +18,7 @@ class Params(BaseModel):
     """`picks` maps a pick ("large", "small") to its quantisation."""
 
     picks: dict[str, str]
+    measure: bool = True
 
 
 _KEPT = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
@@ -45,7 +46,7 @@ def run(ctx: Context) -> None:
         sizes[pick] = write_gguf(ctx.out, base / METADATA, ctx.out / f"{pick}.gguf", quantisation, report)
     write_about(ctx.out, **read_about(base) | {"picks": params.picks})
     full = sum(p.stat().st_size for p in ctx.out.glob("*.safetensors"))
-    for pick, size in sizes.items():
+    for pick, size in sizes.items() if params.measure else ():
         ctx.measure(
             Measurement(
                 f"{pick}_model_mb", "cost", round(size / 1e6, 1), "MB", 1, "lower", note=f"{params.picks[pick]}; bf16 weights are {full / 1e6:.0f} MB"

@@ -105,8 +105,10 @@ def _example(row: Row, index: Index, gold_ids: frozenset[str], params: Params, s
         own = [h for h in hits if h.chunk.row_id == row.id and answer[:40] in " ".join(h.chunk.text.split())]
         if not own:
             return None, "its own section is not found by its question"
+        # Mostly in the order of retrieval, as when serving; sometimes not, so that the place alone gives nothing away.
+        order = hits.index(own[0]) if rng.random() < 0.7 else rng.randrange(params.passages)
         hits = [h for h in hits if h.chunk.row_id != row.id][: params.passages - 1]
-        hits.insert(rng.randrange(len(hits) + 1), own[0])
+        hits.insert(min(order, len(hits)), own[0])
         place = hits.index(own[0]) + 1
         text = f"{answer} [{place}]"
     else:

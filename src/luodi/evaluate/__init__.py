@@ -1,0 +1,5 @@
+"""Suites → measurements → gates, with statistics."""
+
+from luodi.evaluate.gates import Judged, judge, overall
+
+__all__ = ["Judged", "judge", "overall"]

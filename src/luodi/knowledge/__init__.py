@@ -1,6 +1,6 @@
 """Documents → index → evidence → checked, cited answers."""
 
-from luodi.knowledge.answer import Citation, Grounded, abstain, extract, ground, language_of, says_unknown
+from luodi.knowledge.answer import Citation, Grounded, Grounder, abstain, extract, ground, language_of, says_unknown
 from luodi.knowledge.index import INDEX, Hit, Index
 from luodi.knowledge.prompt import ABSTAIN, DEFAULT_PROMPT, build_messages
 
@@ -10,6 +10,7 @@ __all__ = [
     "INDEX",
     "Citation",
     "Grounded",
+    "Grounder",
     "Hit",
     "Index",
     "abstain",

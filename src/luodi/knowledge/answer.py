@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from luodi.knowledge.ground import MIN_WORDS, Checked, check_sentence, strip_citations
+from luodi.knowledge.ground import Checked, check_sentence, strip_citations
 from luodi.knowledge.index import Hit
 from luodi.knowledge.prompt import ABSTAIN
 from luodi.knowledge.sentences import sentences
@@ -63,24 +64,81 @@ def question_coverage(question: str, hit: Hit) -> float:
     return len(asked & there) / len(asked) if asked else 0.0
 
 
+_LEADING_CITES = re.compile(r"(?:\s*\[\d{1,2}\])+")
+
+
+def split_answer(text: str) -> list[str]:
+    """Sentences of a model's text, each with the citations that follow it."""
+    parts: list[str] = []
+    for start, end in sentences(text):
+        piece = text[start:end].strip()
+        cites = _LEADING_CITES.match(piece)
+        if cites and parts:
+            parts[-1] += " " + cites[0].strip()
+            piece = piece[cites.end() :].strip()
+        if piece:
+            parts.append(piece)
+    return parts
+
+
+class Grounder:
+    """Checks an answer while it is being generated: text comes out a sentence at a time, once a passage supports it."""
+
+    def __init__(self, question: str, hits: Sequence[Hit]) -> None:
+        self._question, self._hits = question, hits
+        self._buffer = ""
+        self._done = 0  # sentences of the buffer that were judged
+        self._kept: list[Checked] = []
+        self._dropped: list[Checked] = []
+        self._numbers: dict[int, int] = {}
+        self._unknown = False
+
+    def feed(self, text: str) -> str:
+        """Text that may be shown now. The last sentence waits until another one starts or the answer ends."""
+        self._buffer += text
+        return self._judge(split_answer(self._buffer)[:-1])
+
+    def finish(self) -> tuple[str, Grounded]:
+        """The rest of the text, and the whole answer with its checks: an extract or an abstention if nothing was kept."""
+        rest = self._judge(split_answer(self._buffer))
+        if self._kept:
+            return rest, self._grounded("generated")
+        if self._unknown or not self._hits:
+            whole = abstain(self._question, self._hits, tuple(self._dropped))
+        else:
+            whole = extract(self._question, self._hits, tuple(self._dropped))
+        return whole.text, whole
+
+    def _judge(self, parts: list[str]) -> str:
+        shown = []
+        for sentence in parts[self._done :]:
+            self._done += 1
+            if self._unknown or not self._hits:
+                continue
+            if not self._kept and says_unknown(sentence):
+                self._unknown = True
+                continue
+            if not strip_citations(sentence):
+                continue
+            checked = check_sentence(sentence, self._hits)
+            if checked.passage is None:
+                self._dropped.append(checked)
+            elif checked.text not in {k.text for k in self._kept}:
+                space = "" if not self._kept or has_chinese(checked.text[:1]) else " "
+                self._kept.append(checked)
+                number = self._numbers.setdefault(checked.passage, len(self._numbers) + 1)
+                shown.append(f"{space}{checked.text} [{number}]")
+        return "".join(shown)
+
+    def _grounded(self, kind: Kind) -> Grounded:
+        return _compose(kind, self._kept, self._dropped, self._hits)
+
+
 def ground(question: str, generated: str, hits: Sequence[Hit]) -> Grounded:
     """Keep the sentences that a passage supports; quote the best passage if none is left; or abstain."""
-    if not hits or says_unknown(generated):
-        return abstain(question, hits)
-    kept: list[Checked] = []
-    dropped: list[Checked] = []
-    for start, end in sentences(generated):
-        sentence = generated[start:end].strip()
-        if len(content_words(strip_citations(sentence))) < MIN_WORDS and not kept:
-            continue
-        checked = check_sentence(sentence, hits)
-        if not strip_citations(sentence):
-            continue
-        if checked.text not in {k.text for k in kept}:
-            (kept if checked.supported else dropped).append(checked)
-    if kept:
-        return _compose("generated", kept, dropped, hits)
-    return extract(question, hits, tuple(dropped))
+    grounder = Grounder(question, hits)
+    grounder.feed(generated)
+    return grounder.finish()[1]
 
 
 def extract(question: str, hits: Sequence[Hit], dropped: tuple[Checked, ...] = ()) -> Grounded:
@@ -104,16 +162,15 @@ def _compose(kind: Kind, kept: list[Checked], dropped: list[Checked], hits: Sequ
     """Number the sources in the order they are first used."""
     numbers: dict[int, int] = {}
     quotes: dict[int, str] = {}
-    parts = []
-    for i, sentence in enumerate(kept):
+    text = ""
+    for sentence in kept:
         assert sentence.passage is not None
         number = numbers.setdefault(sentence.passage, len(numbers) + 1)
         quotes.setdefault(sentence.passage, sentence.quote)
-        last = i + 1 == len(kept) or kept[i + 1].passage != sentence.passage
-        parts.append(sentence.text + (f" [{number}]" if last else ""))
+        space = "" if not text or has_chinese(sentence.text[:1]) else " "
+        text += f"{space}{sentence.text} [{number}]"
     citations = tuple(_citation(numbers[p], hits[p], quotes[p]) for p in numbers)
-    joiner = "" if has_chinese("".join(parts)) else " "
-    return Grounded(joiner.join(parts), kind, citations, tuple(kept), tuple(dropped))
+    return Grounded(text, kind, citations, tuple(kept), tuple(dropped))
 
 
 def _citation(number: int, hit: Hit, quote: str) -> Citation:

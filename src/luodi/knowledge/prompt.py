@@ -15,7 +15,7 @@ The documents do not say.
 """
 
 _TITLE_CHARS = 120
-_PASSAGE_CHARS = 480
+_PASSAGE_CHARS = 360
 
 
 def passage_text(hit: Hit) -> str:

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from luodi.store.digest import digest_bytes, digest_json
 
-_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([\w.]+))", re.M)
+_IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)#]*(?:#[^\n]*[^)#]*)*\)|[^\n]*)|import[ \t]+([\w., \t]+))", re.M
+)
 _CARRIERS = ("luodi.store", "luodi.errors", "luodi.project")
 _CARRIER_MODULES = {f"luodi.pipeline.{m}" for m in ("code", "runner", "run", "executor", "lineage", "progress", "lease", "stage")}
-_CARRIER_MODULES |= {"luodi", "luodi.pipeline"}
+_CARRIER_MODULES |= {"luodi"}
 
 
 @cache
@@ -40,24 +42,28 @@ def _file(module: str) -> Path | None:
 
 
 @cache
-def _read(path: Path, top: str) -> tuple[str, frozenset[str]]:
-    """Digest of a source file, and the modules of the same top package that it names in imports."""
+def _read(path: Path, module: str) -> tuple[str, frozenset[str]]:
+    """Digest of a module's source, and the modules of the same top package that it names in imports."""
     source = path.read_bytes()
+    package = (module if path.name == "__init__.py" else module.rpartition(".")[0]).split(".")
     names: set[str] = set()
     for match in _IMPORT.finditer(source):
-        module = (match[1] or match[3]).decode()
-        if module.split(".")[0] != top:
+        if match[3]:  # import a.b, c as d
+            names.update(part.split()[0] for part in match[3].decode().split(",") if part.split())
             continue
-        names.add(module)
-        for name in re.findall(rb"\w+", re.sub(rb"#[^\n]*", b"", match[2] or b"")):
-            names.add(f"{module}.{name.decode()}")
-    return digest_bytes(source), frozenset(names)
+        absolute = match[1].decode().lstrip(".")
+        dots = len(match[1]) - len(absolute.encode())
+        origin = ".".join([*package[: len(package) + 1 - dots], absolute]).rstrip(".") if dots else absolute
+        names.add(origin)
+        for name in re.findall(rb"\w+", re.sub(rb"#[^\n]*", b"", match[2])):
+            names.add(f"{origin}.{name.decode()}")
+    top = module.split(".")[0]
+    return digest_bytes(source), frozenset(name for name in names if name.split(".")[0] == top)
 
 
 @cache
 def code_files(module: str) -> dict[str, str]:
     """Digest of every source file that `module` needs, by module name."""
-    top = module.split(".")[0]
     found: dict[str, str] = {}
     todo = [module]
     while todo:
@@ -67,8 +73,11 @@ def code_files(module: str) -> dict[str, str]:
         path = _file(name)
         if path is None:
             continue
-        found[name], names = _read(path, top)
+        digest, names = _read(path, name)
         todo.extend(names)
+        if name == "luodi.pipeline":  # a door, not code: `from luodi.pipeline import Row` leads on to rows.py
+            continue
+        found[name] = digest
         if "." in name:
             todo.append(name.rpartition(".")[0])
     return found

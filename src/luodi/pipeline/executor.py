@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +21,18 @@ _WORTH_A_PROCESS = 2_000_000  # characters; below this starting processes costs 
 def call(function: ShardFunction, rows: list[Row], params: Any) -> ShardResult:
     """The one function every executor runs."""
     return function(rows, params)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the run is killed: a pool's workers hold both ends of their queue and would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class Executor(Protocol):
@@ -41,7 +54,7 @@ class LocalExecutor:
                 yield index, call(function, rows, params)
             return
         context = multiprocessing.get_context("forkserver")
-        with ProcessPoolExecutor(min(self.workers, len(shards)), mp_context=context) as pool:
+        with ProcessPoolExecutor(min(self.workers, len(shards)), mp_context=context, initializer=_end_with_parent) as pool:
             futures = [pool.submit(call, function, rows, params) for rows in shards]
             try:
                 for index, future in enumerate(futures):

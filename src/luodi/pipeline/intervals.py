@@ -18,12 +18,19 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
 
 
 def clopper_pearson_upper(k: int, n: int, confidence: float = 0.95) -> float:
-    """The exact one-sided upper bound of a share (Clopper and Pearson 1934), by bisection of the binomial tail."""
+    """The exact one-sided upper bound of a share (Clopper and Pearson 1934), by bisection of the binomial tail.
+
+    Terms are exponentials of logarithms: the binomial coefficients alone pass a float's range from n = 1030 on.
+    """
     if n == 0 or k >= n:
         return 1.0
+    ways = [math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) for i in range(k + 1)]
     low, high = k / n, 1.0
     for _ in range(60):
         p = (low + high) / 2
-        tail = sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k + 1))
+        if p in (0.0, 1.0):
+            break
+        log_p, log_q = math.log(p), math.log1p(-p)
+        tail = math.fsum(math.exp(w + i * log_p + (n - i) * log_q) for i, w in enumerate(ways))
         low, high = (p, high) if tail > 1 - confidence else (low, p)
     return high

@@ -24,7 +24,6 @@ class Lineage:
     def __init__(self, store: Store, latest: dict[str, str]) -> None:
         self._links: list[tuple[str, Link]] = []
         self._rows: dict[str, Row] = {}
-        self._kinds: dict[str, str] = {}
         for stage, key in latest.items():
             action = store.actions.get(key)
             if action is None or action.output not in store.artifacts:
@@ -60,7 +59,7 @@ class Lineage:
             if current in seen:
                 continue
             seen.add(current)
-            for stage, link in self._made.get(current, []):
+            for stage, link in reversed(self._made.get(current, [])):  # a kept row has a link of every stage
                 steps.append(Step(stage, link, self._rows.get(current)))
                 todo.extend(i for i in link.in_ids if i != current)
         return steps

@@ -36,4 +36,5 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Measurement:
-        return cls(**value)
+        """Raises: TypeError if a field is missing. Fields that a passport adds are left out."""
+        return cls(**{k: v for k, v in value.items() if k in cls.__dataclass_fields__})

@@ -82,10 +82,10 @@ class Runner:
     def latest(self) -> dict[str, str]:
         """Key of the last action of every stage of this project."""
         try:
-            loaded: dict[str, str] = json.loads(self._latest.read_bytes())
+            loaded = json.loads(self._latest.read_bytes())
         except (OSError, ValueError):
             return {}
-        return loaded
+        return loaded if isinstance(loaded, dict) else {}
 
     def plan(self, to: str | None = None) -> list[Planned]:
         """What a run would do, and why; changes nothing."""
@@ -108,8 +108,8 @@ class Runner:
     def run(self, to: str | None = None) -> dict[str, Action]:
         """Bring every stage up to date; returns the action of each."""
         done: dict[str, Action] = {}
-        latest = self.latest()
         with lease(self.store.root / "run.lock"):
+            latest = self.latest()
             for stage in self.upto(to):
                 outputs = {name: action.output for name, action in done.items()}
                 parts, action = self._lookup(stage, outputs)
@@ -117,7 +117,7 @@ class Runner:
                     self.listener.stage_finished(stage.name, action.summary, action.seconds, True)
                 else:
                     self.listener.stage_started(stage.name, self._why(stage, parts, latest))
-                    action = self._execute(stage, parts, outputs)
+                    action = self._execute(stage, parts, done)
                     self.listener.stage_finished(stage.name, action.summary, action.seconds, False)
                 done[stage.name] = action
                 if latest.get(stage.name) != action.key:
@@ -131,15 +131,13 @@ class Runner:
         action = self.store.actions.get(action_key(parts))
         if action is None or action.output not in self.store.artifacts:
             return parts, None
-        if stage.stands and not stage.stands(self.store.artifacts.get(action.output).files):
-            return parts, None
         return parts, action
 
     def _why(self, stage: Stage, parts: dict[str, Any], latest: Mapping[str, str]) -> str:
         last = self.store.actions.get(latest.get(stage.name, ""))
         return why_changed(last.parts, parts) if last else "never ran here"
 
-    def _execute(self, stage: Stage, parts: dict[str, Any], outputs: Mapping[str, str]) -> Action:
+    def _execute(self, stage: Stage, parts: dict[str, Any], done: Mapping[str, Action]) -> Action:
         started = time.monotonic()
         key = action_key(parts)
         try:
@@ -152,7 +150,7 @@ class Runner:
                 state.mkdir(exist_ok=True)
                 inputs = {}
                 for name, maker in stage.inputs.items():
-                    artifact = self.store.artifacts.get(outputs[maker])
+                    artifact = self.store.artifacts.get(done[maker].output)
                     self.store.artifacts.verify(artifact)
                     inputs[name] = artifact.files
                 shards: list[str] = []
@@ -166,6 +164,7 @@ class Runner:
                     project=self.project,
                     downloads=self.store.folder("downloads"),
                     map_shards=lambda f, rows, params: self._map(stage, f, rows, params, shards),
+                    made_from=dict(done),
                     report=lambda d, t, n: self.listener.stage_progress(stage.name, d, t, n),
                 )
                 stage.run(context)
@@ -191,7 +190,8 @@ class Runner:
             raise
         except Exception as error:
             log = self.store.folder("logs") / f"{stage.name}-{time.strftime('%Y%m%d-%H%M%S')}.log"
-            log.write_text(traceback.format_exc())
+            with disk_errors(f"{log} could not be written"):
+                log.write_text(traceback.format_exc(), "utf-8", "backslashreplace")
             self.listener.stage_failed(stage.name, str(error))
             raise StageError(
                 f"stage {stage.name} failed: {type(error).__name__}: {error}", f"the details are in {log}; nothing is lost"

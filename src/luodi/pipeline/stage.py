@@ -27,8 +27,6 @@ class Stage:
         inputs: name by which the stage knows an input -> the stage that makes it.
         libraries: distributions whose versions are part of the key.
         fingerprint: digest of what the stage reads from outside the store (files of the project), if anything.
-        always: a stage with side effects outside the store (making a release) is not taken from the store
-            by its key alone; it is asked whether its effect still stands.
     """
 
     name: str
@@ -37,7 +35,6 @@ class Stage:
     inputs: Mapping[str, str] = field(default_factory=dict)
     libraries: tuple[str, ...] = ()
     fingerprint: Callable[[], str] | None = None
-    stands: Callable[[Path], bool] | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +56,7 @@ class Context:
     map_shards: Callable[[ShardFunction, Sequence[list[Row]], Any], list[tuple[list[Row], list[Link]]]]
     report: Callable[[float, float, str], None]
     summary: str = ""
+    made_from: dict[str, Any] = field(default_factory=dict)  # stage -> its action, for stages that tell of the run
     measurements: list[Measurement] = field(default_factory=list)
 
     def progress(self, done: float, total: float, note: str = "") -> None:

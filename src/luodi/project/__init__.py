@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class Loaded:
 def load(root: Path) -> Loaded:
     """Read the project in `root`. Raises ProjectError with every mistake found."""
     project = read_yaml(root / "luodi.yaml", Project)
-    gates = read_yaml(root / "gates.yaml", Gates) if (root / "gates.yaml").exists() else Gates()
+    gates = read_yaml(root / "gates.yaml", Gates) if os.path.lexists(root / "gates.yaml") else Gates()
     return Loaded(root, project, gates)
 
 

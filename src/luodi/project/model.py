@@ -25,9 +25,9 @@ def _scheme(schemes: tuple[str, ...]) -> AfterValidator:
 
 
 class Part(BaseModel):
-    """A part of the project file: unknown keys are mistakes, values don't change."""
+    """A part of the project file: unknown keys are mistakes, `yes` and "3" are no numbers, values don't change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Source(Part):
@@ -38,7 +38,7 @@ class Source(Part):
     )
     glob: str = Field("**/*", description="which files of the source")
     licence: str = Field("unknown", description="SPDX identifier of the licence")
-    basis: Basis | Literal["unknown"] = Field("unknown", description="the legal basis for using it")
+    basis: Literal[Basis, "unknown"] = Field("unknown", description="the legal basis for using it")
     sha256: Sha256 | None = Field(None, description="digest of the package file; fetched content must match it")
     gold: str = Field("", description="glob of files that are held out as the gold set")
 
@@ -70,13 +70,14 @@ class Train(Part):
     method: Literal["lora", "none"] = "lora"
     epochs: float = Field(1, gt=0, le=20)
     steps: int | None = Field(None, ge=1, description="optimizer steps; by default what the epochs need")
-    budget: Duration = Field(240.0, validate_default=False, description="a ceiling on the time training may take")
+    budget: Duration = Field(240.0, description="a ceiling on the time training may take", json_schema_extra={"default": "4 min"})
     rank: int = Field(8, ge=1, le=256, description="LoRA rank")
     alpha: float = Field(16.0, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     targets: list[str] = Field(
         ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], description="layers that get an adapter"
     )
+    layers: int = Field(0, ge=0, description="only the last so many layers get an adapter, which is faster; 0: all")
     learning_rate: float = Field(5e-4, gt=0, lt=1)
     batch: int = Field(4, ge=1, description="examples a forward pass")
     accumulate: int = Field(1, ge=1, description="forward passes an optimizer step")
@@ -127,7 +128,7 @@ class Project(Part):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", description="lower-case letters, digits and dashes")
     languages: list[Language] = Field(["en"], min_length=1)
-    base: Annotated[BaseModelSource, BeforeValidator(_base)] = BaseModelSource()
+    base: Annotated[BaseModelSource, BeforeValidator(_base, json_schema_input_type=str | BaseModelSource)] = BaseModelSource()
     knowledge: list[Source] = []
     data: list[Source] = []
     scrub: Scrub = Scrub()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -22,7 +23,9 @@ def parse_duration(value: Any) -> float:
 
 
 def write_duration(seconds: float) -> str:
-    return f"{seconds / 60:g} min" if seconds >= 60 and seconds % 6 == 0 else f"{seconds:g} s"
+    """The shortest text that `parse_duration` reads as exactly `seconds`; it is part of stage keys."""
+    number, unit = (seconds / 60, "min") if seconds >= 60 and seconds % 60 == 0 else (seconds, "s")
+    return f"{Decimal(repr(number)):f}".removesuffix(".0") + f" {unit}"
 
 
 Duration = Annotated[

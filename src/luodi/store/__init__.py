@@ -46,7 +46,7 @@ class Store:
         self._database_url = database_url
         if not root.exists():
             with disk_errors(f"the store {root} could not be made"):
-                root.mkdir(parents=True)
+                root.mkdir(parents=True, exist_ok=True)
                 (root / ".gitignore").write_text("*\n")
         if not root.is_dir():
             raise StoreError(f"{root} is not a folder", "move it away, or set LUODI_HOME")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from luodi.store.atomic import write_json
+from luodi.store.atomic import disk_errors, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Actions:
     def get(self, key: str) -> Action | None:
         """The record of `key`; None if there is none. A damaged record counts as none: the stage runs again."""
         try:
-            loaded = json.loads(self.path(key).read_bytes())
+            with disk_errors(f"{self.path(key)} could not be read"):
+                loaded = json.loads(self.path(key).read_bytes())
             return Action(**loaded) if loaded["key"] == key else None
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None

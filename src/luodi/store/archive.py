@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -83,7 +85,7 @@ def open_archive(path: Path) -> Archive:
 def _guarded(path: Path, action: Callable[[], _T]) -> _T:
     try:
         return action()
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+    except (OSError, EOFError, ValueError, struct.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise SourceError(
             f"{str(path)!r} could not be read as an archive: {error}", "fetch it again"
         ) from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +42,25 @@ class Artifact:
                 "`luodi store verify --repair` drops it; the next run makes it again",
             ) from error
         return loaded
+
+
+def _is_plain(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def _plain_files(folder: Path) -> Iterator[Path]:
+    for path in list_files(folder):
+        if not _is_plain(path):
+            raise StoreError(f"{path} is a link or a device; artifacts hold plain files only")
+        yield path
+
+
+def list_content(folder: Path) -> list[dict[str, Any]]:
+    """Path, size and digest of every file below `folder`. Raises: StoreError at a link or a device."""
+    return [
+        {"path": p.relative_to(folder).as_posix(), "size": p.stat().st_size, "digest": digest_file(p)}
+        for p in _plain_files(folder)
+    ]
 
 
 class Artifacts:
@@ -83,20 +103,11 @@ class Artifacts:
         that can be found is whole.
         """
         with disk_errors("the artifact could not be stored"):
-            listing = []
-            for path in list_files(folder):
-                if path.is_symlink():
-                    raise StoreError(f"{path} is a link; artifacts hold plain files only")
+            for path in _plain_files(folder):
                 path.chmod(0o444)
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
-                listing.append(
-                    {
-                        "path": path.relative_to(folder).as_posix(),
-                        "size": path.stat().st_size,
-                        "digest": digest_file(path),
-                    }
-                )
+            listing = list_content(folder)
             digest = digest_tree(listing)
             target = self.path(digest)
             if digest in self:
@@ -122,22 +133,23 @@ class Artifacts:
     def problems(self, artifact: Artifact) -> list[str]:
         """What is wrong with the content of an artifact: nothing, if it is as its digest says."""
         try:
-            manifest = artifact.manifest()
+            listing = artifact.manifest()["files"]
+            known = {entry["path"]: entry["digest"] for entry in listing}
+            wrong = [] if digest_tree(listing) == artifact.digest else ["manifest.json: changed"]
         except IntegrityError as error:
             return [error.message]
-        wrong = []
-        known = {entry["path"]: entry for entry in manifest["files"]}
+        except (KeyError, TypeError, ValueError):
+            return ["manifest.json: changed"]
         for path in list_files(artifact.files):
             name = path.relative_to(artifact.files).as_posix()
-            entry = known.pop(name, None)
-            if entry is None:
+            digest = known.pop(name, None)
+            if digest is None:
                 wrong.append(f"{name}: not part of the artifact")
-            elif digest_file(path) != entry["digest"]:
+            elif not _is_plain(path):
+                wrong.append(f"{name}: replaced by a link or a device")
+            elif digest_file(path) != digest:
                 wrong.append(f"{name}: changed")
-        wrong += [f"{name}: missing" for name in known]
-        if digest_tree(manifest["files"]) != artifact.digest:
-            wrong.append("manifest.json: changed")
-        return wrong
+        return wrong + [f"{name}: missing" for name in known]
 
     def verify(self, artifact: Artifact) -> None:
         """Raises: IntegrityError naming the first file that is not as it was stored."""
@@ -150,7 +162,7 @@ class Artifacts:
 
     def remove(self, artifact: Artifact) -> int:
         """Remove an artifact; returns the bytes it freed."""
-        size = sum(p.stat().st_size for p in list_files(artifact.root))
+        size = sum(p.lstat().st_size for p in list_files(artifact.root))
         # The manifest goes first: from then on the artifact does not exist, whatever a kill leaves of it.
         (artifact.root / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(artifact.root)

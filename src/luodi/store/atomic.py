@@ -18,6 +18,8 @@ _HINTS = {
     errno.EDQUOT: "the quota is used up: free some space (`luodi store gc`), then run again",
     errno.EROFS: "the store is on a read-only disk: set LUODI_HOME to a folder that can be written",
     errno.EACCES: "the folder may not be written by this user: change its owner or set LUODI_HOME",
+    errno.ENOTDIR: "a file stands where a folder is needed: move it away or set LUODI_HOME",
+    errno.EFBIG: "the file would be larger than this user's limit: raise it (`ulimit -f`)",
     errno.EPERM: "the folder may not be written by this user: change its owner or set LUODI_HOME",
 }
 
@@ -29,7 +31,9 @@ def disk_errors(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _HINTS:
-            raise StoreError(f"{what}: {error.strerror}", _HINTS[error.errno]) from error
+            named = isinstance(error.filename, str) and str(Path(error.filename).parent) not in what
+            which = f" ({error.filename})" if named else ""
+            raise StoreError(f"{what}: {error.strerror}{which}", _HINTS[error.errno]) from error
         raise
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from luodi.errors import StoreError
@@ -25,11 +27,24 @@ def _on_connect(connection: Any, _: Any) -> None:
     # takes the write lock at once: two writers wait for each other and never fail half-way with "locked".
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA busy_timeout=15000")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA busy_timeout=15000")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    # SQLite does not wait for its busy_timeout here: of several processes that open a new file some are told "locked".
+    give_up = time.monotonic() + 15
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
 
 
 def _on_begin(connection: Connection) -> None:
@@ -39,7 +54,7 @@ def _on_begin(connection: Connection) -> None:
 class Database:
     """Transactions and the event log. `url` is a SQLAlchemy URL; see `sqlite_url` for the default."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.url = url
         self.engine: Engine = self._open(url)
         try:
@@ -47,7 +62,7 @@ class Database:
                 if self.engine.dialect.name == "postgresql":
                     connection.execute(text("SELECT pg_advisory_xact_lock(7236520)"))
                 migrate(connection)
-        except (OperationalError, DatabaseError) as error:
+        except DatabaseError as error:
             self.engine.dispose()
             raise StoreError(
                 f"the database {self.engine.url!s} can't be used: {error.orig}",
@@ -58,17 +73,18 @@ class Database:
             raise StoreError(f"the database {self.engine.url!s}: {error}", "upgrade Luodi") from error
 
     @staticmethod
-    def _open(url: str) -> Engine:
-        if url.startswith("postgresql://"):
+    def _open(url: str | URL) -> Engine:
+        if isinstance(url, str) and url.startswith("postgresql://"):
             url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
         try:
             engine = create_engine(url)
         except ModuleNotFoundError as error:
             raise StoreError(
-                f"the driver {error.name!r} for {url.split(':')[0]} is not installed", "pip install 'luodi[postgres]'"
+                f"the driver {error.name!r} for {str(url).split(':')[0]} is not installed", "pip install 'luodi[postgres]'"
             ) from error
         except Exception as error:  # SQLAlchemy raises several unrelated types for a bad URL
-            raise StoreError(f"{url!r} is not a database URL", "write for instance postgresql://host/name") from error
+            shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(url))
+            raise StoreError(f"{shown!r} is not a database URL", "write for instance postgresql://host/name") from error
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _on_connect)
             event.listen(engine, "begin", _on_begin)
@@ -80,9 +96,11 @@ class Database:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except OperationalError as error:
+        except DatabaseError as error:
+            if type(error) not in (OperationalError, DatabaseError):
+                raise  # a constraint: the caller's to explain
             raise StoreError(
-                f"the database could not be written: {error.orig}", "free space or check its permissions, then try again"
+                f"the database could not be used: {error.orig}", "free space or check its permissions, then try again"
             ) from error
 
     def log(self, connection: Connection, actor: str, kind: str, subject: str, **data: Any) -> None:
@@ -94,5 +112,6 @@ class Database:
         self.engine.dispose()
 
 
-def sqlite_url(path: Path) -> str:
-    return f"sqlite:///{path}"
+def sqlite_url(path: Path) -> URL:
+    """The URL of a SQLite file, as an object: in a string "?" and "%" of a path would have a meaning."""
+    return URL.create("sqlite", database=str(path))

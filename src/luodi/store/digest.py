@@ -41,10 +41,10 @@ def short_id(*parts: str) -> str:
 
 
 def list_files(root: Path) -> Iterator[Path]:
-    """All regular files below `root`, in a fixed order, links not followed."""
+    """Everything below `root` that is no folder, in a fixed order; links are not followed."""
     for folder, names, files in os.walk(root):
         names.sort()
-        for name in sorted(files):
+        for name in sorted([*files, *(n for n in names if Path(folder, n).is_symlink())]):
             yield Path(folder, name)
 
 

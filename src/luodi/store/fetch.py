@@ -107,8 +107,11 @@ def _keep(path: Path, target: Path) -> Path:
     with disk_errors(f"{target} could not be written"):
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
-        shutil.copyfile(path, partial)
-        partial.replace(target)
+        try:
+            shutil.copyfile(path, partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
         sync_folder(target.parent)
     return target
 
@@ -125,9 +128,9 @@ def _with_pip(name: str, version: str, kind: Kind, sha256: str | None, into: Pat
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, stdin=subprocess.DEVNULL, check=False)
         except subprocess.TimeoutExpired as error:
-            raise SourceError(f"{name}=={version} could not be fetched in {_TIMEOUT} s", _offline(name, version, kind, into)) from error
+            raise SourceError(f"{name}=={version} could not be fetched in {_TIMEOUT} s", _offline(name, version, kind, sha256, into)) from error
         if done.returncode != 0:
-            raise SourceError(f"{name}=={version} could not be fetched: {_reason(done.stderr)}", _offline(name, version, kind, into))
+            raise SourceError(f"{name}=={version} could not be fetched: {_reason(done.stderr)}", _offline(name, version, kind, sha256, into))
         got = sorted(Path(folder, "got").iterdir())
         return _keep(got[0], into / got[0].name)
 
@@ -140,6 +143,7 @@ def _reason(output: str) -> str:
     return lines[-1][:300] if lines else (output.strip().splitlines() or ["pip failed"])[-1][:300]
 
 
-def _offline(name: str, version: str, kind: Kind, into: Path) -> str:
+def _offline(name: str, version: str, kind: Kind, sha256: str | None, into: Path) -> str:
     example = f"{name}-{version}.tar.gz" if kind == "sdist" else f"{name.replace('-', '_')}-{version}-….whl"
-    return f"without a registry: put {example} into {into}, or into a folder named by PIP_FIND_LINKS"
+    where = f"into {into}, or into" if sha256 else "into"  # without a pin only pip's own folders are looked in
+    return f"without a registry: put {example} {where} a folder named by PIP_FIND_LINKS"

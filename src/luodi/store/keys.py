@@ -12,12 +12,12 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from luodi.errors import IntegrityError, StoreError
-from luodi.store.atomic import write_bytes
+from luodi.store.atomic import disk_errors, write_bytes
 from luodi.store.digest import digest_bytes
 
 
@@ -53,12 +53,14 @@ class Keys:
             pem = key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
-            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with disk_errors(f"{self.root} could not be made"):
+                self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.trust(key.public_key(), self._signer())  # first: a kill in between leaves no key that nobody trusts
             write_bytes(path, pem, mode=0o600)
-            self.trust(key.public_key(), self._signer())
         try:
-            loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        except ValueError as error:
+            with disk_errors(f"{path} could not be read"):
+                loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it has a password
             raise StoreError(f"{path} is not a private key in PEM form", "restore it from your backup") from error
         if not isinstance(loaded, Ed25519PrivateKey):
             raise StoreError(f"{path} is not an Ed25519 key")
@@ -75,7 +77,7 @@ class Keys:
     def trust(self, key: Ed25519PublicKey, signer: str) -> Path:
         """Let signatures of `key` count."""
         path = self.root / "trusted" / f"{key_id(key)}.pub"
-        text = f"ed25519 {base64.b64encode(_raw(key)).decode()} {signer}\n"
+        text = f"ed25519 {base64.b64encode(_raw(key)).decode()} {' '.join(signer.split()) or 'unknown'}\n"
         write_bytes(path, text.encode())
         return path
 
@@ -83,17 +85,24 @@ class Keys:
         """Trusted public keys and their owners by key id."""
         found = {}
         for path in sorted((self.root / "trusted").glob("*.pub")):
-            fields = path.read_text().split()
-            if len(fields) != 3 or fields[0] != "ed25519":
-                raise StoreError(f"{path} is not a public key", "it should hold: ed25519 BASE64 OWNER")
-            key = Ed25519PublicKey.from_public_bytes(base64.b64decode(fields[1]))
-            found[key_id(key)] = (key, fields[2])
+            try:
+                kind, raw, owner = path.read_text("utf-8").strip().split(maxsplit=2)
+                if kind != "ed25519":
+                    raise ValueError(kind)
+                key = Ed25519PublicKey.from_public_bytes(base64.b64decode(raw, validate=True))
+            except ValueError as error:
+                raise StoreError(f"{path} is not a public key", "it should hold: ed25519 BASE64 OWNER") from error
+            found[key_id(key)] = (key, owner)
         return found
 
     def public_text(self) -> str:
         """The store's own public key as a line that another store can trust."""
         public = self._signing_key().public_key()
         return (self.root / "trusted" / f"{key_id(public)}.pub").read_text()
+
+    def owner(self) -> str:
+        """Who signs with this store's key."""
+        return self._signer()
 
     def sign(self, payload: bytes) -> Signature:
         key = self._signing_key()
@@ -107,7 +116,7 @@ class Keys:
         Raises:
             IntegrityError: the key is not trusted, or the signature is not of this payload.
         """
-        known = self.trusted().get(signature.get("keyid", ""))
+        known = self.trusted().get(str(signature.get("keyid", "")))
         if known is None:
             raise IntegrityError(
                 f"signed with key {signature.get('keyid')!r}, which this store does not trust",
@@ -116,6 +125,6 @@ class Keys:
         key, owner = known
         try:
             key.verify(base64.b64decode(signature["sig"], validate=True), payload)
-        except (InvalidSignature, ValueError, KeyError) as error:
+        except (InvalidSignature, ValueError, KeyError, TypeError) as error:
             raise IntegrityError("the signature does not match the content") from error
         return owner

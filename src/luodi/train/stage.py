@@ -37,8 +37,14 @@ def run(ctx: Context) -> None:
     torch.manual_seed(ctx.seed)
     dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     base = transformers.AutoModelForCausalLM.from_pretrained(ctx.inputs["base"], dtype=dtype, local_files_only=True)
+    depth = base.config.num_hidden_layers
     lora = peft.LoraConfig(
-        r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=config.targets, task_type="CAUSAL_LM"
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=config.targets,
+        layers_to_transform=list(range(max(0, depth - config.layers), depth)) if config.layers else None,
+        task_type="CAUSAL_LM",
     )
     model = peft.get_peft_model(base, lora)
 

@@ -1,0 +1,112 @@
+"""The command line: one file a command, loaded when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from luodi import __version__
+from luodi.errors import LuodiError
+
+COMMANDS = {
+    "new": "Make a project from a template.",
+    "check": "Read the project and say what is wrong and what will run.",
+    "run": "Build, measure and release; goes on where it stopped.",
+    "serve": "Serve the live release over an OpenAI-compatible API.",
+    "ask": "Ask one question.",
+    "chat": "Ask questions, one after another.",
+    "release": "List, show, verify, promote and roll back releases.",
+    "store": "List, show, verify and clear artifacts.",
+    "lineage": "Where a row or an answer came from, and what became of it.",
+    "key": "Make, list and revoke API keys.",
+    "doctor": "Name what is missing, and the command that mends it.",
+}
+
+
+class _Commands(click.Group):
+    """Knows the commands' names and one-line helps without importing them, so that help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"luodi.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="luodi")
+@click.option("--project", "-p", type=click.Path(path_type=Path, file_okay=False), default=None, help="The project's folder.")
+@click.option("--json", "as_json", is_flag=True, help="Results as JSON lines.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), default=None, help="Language; by default that of the locale.")
+@click.pass_context
+def cli(ctx: click.Context, project: Path | None, as_json: bool, lang: str | None) -> None:
+    """Take an open language model to a production service, and prove it, release by release.
+
+    \b
+    Examples:
+      luodi new helpdesk --template support
+      luodi run
+      luodi ask "How do I make a form field optional?" --why
+    """
+    from luodi.cli.show import Show
+    from luodi.cli.words import find_language
+
+    ctx.obj = {"project": project, "show": Show(as_json, find_language(lang or ""))}
+
+
+def _hoist(arguments: list[str]) -> list[str]:
+    """--json, --lang and --project are taken anywhere on the line, as people type them."""
+    front: list[str] = []
+    rest: list[str] = []
+    todo = list(arguments)
+    while todo:
+        word = todo.pop(0)
+        if word == "--":
+            rest += [word, *todo]
+            break
+        if word == "--json" or word.startswith(("--lang=", "--project=")):
+            front.append(word)
+        elif word in ("--lang", "--project") and todo:
+            front += [word, todo.pop(0)]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point. Exit codes: 0 done, 1 gates not passed, 2 something the user can put right, 130 interrupted."""
+    from luodi.cli.show import Show, fail
+
+    words = _hoist(sys.argv[1:] if arguments is None else arguments)
+    show = Show("--json" in words)
+    try:
+        result: Any = cli.main(words, prog_name="luodi", standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except LuodiError as error:
+        fail(error.message, error.hint, show)
+        sys.exit(2)
+    except click.ClickException as error:
+        if show.as_json:
+            fail(error.format_message(), "", show)
+        else:
+            error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        print(file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`luodi store ls | head`): nothing is wrong. Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

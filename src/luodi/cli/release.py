@@ -1,0 +1,110 @@
+"""`luodi release`"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from luodi.cli.context import loaded_of, show_of, store_of
+
+
+@click.group()
+def command() -> None:
+    """List, show, verify, promote and roll back releases.
+
+    \b
+    Examples:
+      luodi release ls
+      luodi release verify helpdesk@3
+      luodi release promote helpdesk@3
+      luodi release rollback
+    """
+
+
+def _name(ctx: click.Context, reference: str | None) -> str:
+    return reference or loaded_of(ctx).project.name
+
+
+@command.command()
+@click.pass_context
+def ls(ctx: click.Context) -> None:
+    """Releases and the channels they are on."""
+    from luodi.release import Registry
+
+    show = show_of(ctx)
+    found = Registry(store_of(ctx)).all()
+    if not found and not show.as_json:
+        show.line(show.say("nothing_here"))
+        return
+    rows = [
+        [str(r), r.verdict, ", ".join(r.channels), time.strftime("%Y-%m-%d %H:%M", time.localtime(r.time_ms / 1000)), r.digest[:12]]
+        for r in found
+    ]
+    data = [{"release": str(r), "verdict": r.verdict, "channels": list(r.channels), "time_ms": r.time_ms, "digest": r.digest} for r in found]
+    show.table(["release", show.say("verdict"), "channel", "time", "digest"], rows, data)
+
+
+@command.command()
+@click.argument("reference", required=False)
+@click.pass_context
+def show(ctx: click.Context, reference: str | None) -> None:
+    """The five promises of a release."""
+    from luodi.cli.promises import show_promises
+    from luodi.release import Registry
+
+    out, store = show_of(ctx), store_of(ctx)
+    found = Registry(store).find(_name(ctx, reference))
+    passport = json.loads((store.artifacts.get(found.digest).files / "passport.json").read_bytes())
+    show_promises(passport, out)
+    out.line(out.say("report", path=store.root / "reports" / f"{found}.html"), report=str(store.root / "reports" / f"{found}.html"))
+
+
+@command.command()
+@click.argument("reference", required=False)
+@click.pass_context
+def verify(ctx: click.Context, reference: str | None) -> int:
+    """Check every part against the signature, with no network."""
+    from luodi.release import Registry
+    from luodi.release import verify as check
+
+    out, store = show_of(ctx), store_of(ctx)
+    found = check(Registry(store).find(_name(ctx, reference)), store, allow_failing=True)
+    verdict = found.passport["verdict"]
+    text = out.say("verified", release=found.release, parts=found.parts, signer=found.signer, verdict=out.say(verdict))
+    out.line(text, release=str(found.release), parts=found.parts, signer=found.signer, verdict=verdict)
+    return 0 if verdict == "pass" else 1
+
+
+@command.command()
+@click.argument("reference")
+@click.option("--to", "channel", type=click.Choice(["live", "canary", "candidate"]), default="live", show_default=True)
+@click.pass_context
+def promote(ctx: click.Context, reference: str, channel: str) -> None:
+    """Put a release on a channel; it is verified first."""
+    from luodi.release import Registry
+    from luodi.release import verify as check
+
+    out, store = show_of(ctx), store_of(ctx)
+    registry = Registry(store)
+    found = registry.find(reference)
+    check(found, store)
+    registry.move(found, channel, store.keys.owner())  # type: ignore[arg-type]
+    out.line(out.say("promoted", release=found, channel=channel), release=str(found), channel=channel)
+
+
+@command.command()
+@click.argument("name", required=False)
+@click.pass_context
+def rollback(ctx: click.Context, name: str | None) -> None:
+    """Make the previous release live again; it is verified first, and nothing is rebuilt."""
+    from luodi.release import Registry
+    from luodi.release import verify as check
+
+    out, store = show_of(ctx), store_of(ctx)
+    registry = Registry(store)
+    wanted = _name(ctx, name)
+    check(registry.find(f"{wanted}@previous"), store)
+    now, was = registry.rollback(wanted, store.keys.owner())
+    out.line(out.say("rolled_back", now=now, was=was), now=str(now), was=str(was))

@@ -1,0 +1,37 @@
+"""The thresholds stage: the gates, signed before anything is measured.
+
+Every stage that measures a model takes this artifact as an input. So a threshold that is edited afterwards makes
+everything be measured again, and no figure can be older than the bound it is judged by.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pydantic import BaseModel
+
+from luodi.pipeline import Context
+from luodi.project import Gate
+from luodi.store import canonical_json
+
+FILE = "thresholds.json"
+
+
+class Params(BaseModel):
+    gates: list[Gate]
+
+
+Sign = Callable[[bytes], dict[str, str]]
+
+
+def stage(sign: Sign) -> Callable[[Context], None]:
+    """The stage's function, signing with `sign`."""
+
+    def run(ctx: Context) -> None:
+        gates = [g.model_dump(mode="json") for g in ctx.params.gates]
+        statement = {"gates": gates, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        ctx.write_json(FILE, statement | {"signature": sign(canonical_json(statement))})
+        ctx.summary = f"{len(gates)} gates signed before measuring"
+
+    return run

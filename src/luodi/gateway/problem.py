@@ -1,0 +1,26 @@
+"""What a caller is told when a call can't be answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luodi.errors import LuodiError
+
+
+class Problem(LuodiError):
+    """A failure with its HTTP status and the fields of OpenAI's error object.
+
+    401 authentication_error, 403 permission_error, 404 not_found, 400 invalid_request_error, 413 too large,
+    429 rate_limit_error, 500 internal_error, 502 upstream_error, 503 overloaded_error.
+    """
+
+    def __init__(self, status: int, kind: str, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.kind, self.param, self.code = status, kind, param, code
+
+    def body(self) -> dict[str, Any]:
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+
+
+def invalid(message: str, param: str | None = None, code: str | None = None) -> Problem:
+    return Problem(400, "invalid_request_error", message, param=param, code=code)

@@ -1,0 +1,64 @@
+"""Running the gateway as a server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from luodi.errors import LuodiError, require
+from luodi.gateway.app import App
+from luodi.store import Store, write_bytes
+
+SERVING = "serving.json"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises: LuodiError if the address is taken or not of this machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise LuodiError(
+            f"{host}:{port} can't be listened on: {error.strerror}", "choose another with --port, or 0 for any that is free"
+        ) from error
+    return sock
+
+
+def serve(app: App, sock: socket.socket, store: Store, key: str, ready: Callable[[str], Any]) -> None:
+    """Serve until SIGINT or SIGTERM; calls in flight are finished. `ready` is told the URL."""
+    uvicorn = require("uvicorn", extra="serve")
+    host, port = sock.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    note = store.root / SERVING
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=30, lifespan="on")
+    server = uvicorn.Server(config)
+    logging.getLogger("luodi").setLevel(logging.WARNING)
+    about = {"url": url, "release": app.gateway.served.release, "key": key, "pid": os.getpid()}
+    write_bytes(note, json.dumps(about).encode(), mode=0o600)
+    try:
+        ready(url)
+        server.run(sockets=[sock])
+    finally:
+        with contextlib.suppress(OSError):
+            if json.loads(note.read_bytes())["pid"] == os.getpid():
+                note.unlink()
+        sock.close()
+
+
+def find_server(root: Path) -> dict[str, Any] | None:
+    """The server that runs for a store: url, release, key; None if there is none or it is gone."""
+    try:
+        about: dict[str, Any] = json.loads((root / SERVING).read_bytes())
+        os.kill(int(about["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return about

@@ -1,0 +1,39 @@
+"""Passages for the question. What is retrieved is untrusted until the guard has seen it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from luodi.gateway.call import Call, Next, Reply
+from luodi.guard import Verdict
+from luodi.knowledge import Hit
+
+if TYPE_CHECKING:
+    from luodi.gateway.core import Gateway
+
+
+class Knowledge:
+    """Searches the release's index; a passage that reads like an attack is left out, and that is recorded."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._served = gateway.served
+
+    async def __call__(self, call: Call, following: Next) -> Reply:
+        hits, verdicts = await asyncio.to_thread(self._search, call.question)
+        call.hits = hits
+        reply = await following(call)
+        reply.outcome.verdicts = [*verdicts, *reply.outcome.verdicts]
+        return reply
+
+    def _search(self, question: str) -> tuple[tuple[Hit, ...], list[Verdict]]:
+        found = self._served.index.search(question, self._served.options["passages"] + 2)
+        kept: list[Hit] = []
+        verdicts: list[Verdict] = []
+        for hit in found:
+            result = self._served.guard.check_untrusted(f"{hit.chunk.title}\n{hit.chunk.text}")
+            if result.action == "block":
+                verdicts += [v for v in result.verdicts if v.action == "block"]
+            else:
+                kept.append(hit)
+        return tuple(kept[: self._served.options["passages"]]), verdicts

@@ -1,0 +1,6 @@
+"""Bundle, cards, passport, signature, registry."""
+
+from luodi.release.registry import CHANNELS, Registry, Release
+from luodi.release.verify import Verified, verify, verify_folder
+
+__all__ = ["CHANNELS", "Registry", "Release", "Verified", "verify", "verify_folder"]

@@ -1,0 +1,140 @@
+"""The registry: releases by name, version and channel, in the store's database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from luodi.errors import ReleaseError
+from luodi.store import Store
+from luodi.store.database import now_ms
+from luodi.store.migrations import channels, releases
+
+Channel = Literal["candidate", "canary", "live", "previous"]
+CHANNELS: tuple[Channel, ...] = ("candidate", "canary", "live", "previous")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version of a release; `digest` is that of its bundle in the store."""
+
+    name: str
+    version: int
+    digest: str
+    verdict: str
+    time_ms: int
+    channels: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class Registry:
+    """Reads and moves releases. Every move is one transaction with its row in the event log."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def all(self, name: str = "") -> list[Release]:
+        """Every release whose bundle is in the store, newest first."""
+        with self.store.database.begin() as connection:
+            return self._all(connection, name)
+
+    def _all(self, connection: Connection, name: str) -> list[Release]:
+        where = [releases.c.name == name] if name else []
+        rows = connection.execute(select(releases).where(*where).order_by(releases.c.name, releases.c.version.desc())).all()
+        at: dict[tuple[str, int], list[str]] = {}
+        for row in connection.execute(select(channels)).all():
+            at.setdefault((row.name, row.version), []).append(row.channel)
+        return [
+            Release(r.name, r.version, r.digest, r.verdict, r.time_ms, tuple(sorted(at.get((r.name, r.version), []))))
+            for r in rows
+            if r.digest in self.store.artifacts  # a kill can leave a row whose bundle was never stored
+        ]
+
+    def find(self, reference: str) -> Release:
+        """A release by NAME@VERSION, NAME@CHANNEL, or NAME (live, or else the newest candidate).
+
+        Raises:
+            ReleaseError: there is none; the message lists what there is.
+        """
+        name, _, which = reference.partition("@")
+        known = self.all(name)
+        if not which:
+            for channel in ("live", "candidate"):
+                found = [r for r in known if channel in r.channels]
+                if found:
+                    return found[0]
+        for release in known:
+            if which in (str(release.version), *release.channels):
+                return release
+        if not known:
+            raise ReleaseError(f"there is no release {reference!r}", "`luodi run` makes one; `luodi release ls` lists them")
+        there = ", ".join(f"{r}{' (' + ', '.join(r.channels) + ')' if r.channels else ''}" for r in known[:8])
+        blocked = f"; {known[0]} has the verdict {known[0].verdict!r}" if known[0].verdict != "pass" else ""
+        raise ReleaseError(f"there is no release {reference!r}; there are {there}{blocked}", "name one of these")
+
+    def next_version(self, name: str) -> int:
+        """The version that the next release of `name` gets. A number whose bundle was never stored is used again."""
+        with self.store.database.begin() as connection:
+            known = self._all(connection, name)
+        return max((r.version for r in known), default=0) + 1
+
+    def register(self, name: str, version: int, digest: str, verdict: str, actor: str) -> None:
+        """Enter a release; one that passed becomes the candidate."""
+        with self.store.database.begin() as connection:
+            connection.execute(delete(channels).where(channels.c.name == name, channels.c.version == version))
+            connection.execute(delete(releases).where(releases.c.name == name, releases.c.version == version))
+            row = {"name": name, "version": version, "digest": digest, "verdict": verdict, "time_ms": now_ms()}
+            connection.execute(insert(releases).values(**row))
+            if verdict == "pass":
+                self._set(connection, name, "candidate", version)
+            self.store.database.log(connection, actor, "release.made", f"{name}@{version}", digest=digest, verdict=verdict)
+
+    def move(self, release: Release, channel: Channel, actor: str) -> None:
+        """Put a release on a channel. The one that was live becomes `previous`.
+
+        Raises:
+            ReleaseError: the release did not pass its gates.
+        """
+        if release.verdict != "pass":
+            raise ReleaseError(f"{release} can't be promoted: its gates say {release.verdict!r}", f"`luodi release show {release}` says why")
+        with self.store.database.begin() as connection:
+            if channel == "live":
+                live = self._on(connection, release.name, "live")
+                if live == release.version:
+                    return
+                if live is not None:
+                    self._set(connection, release.name, "previous", live)
+            self._set(connection, release.name, channel, release.version)
+            self.store.database.log(connection, actor, f"release.{channel}", str(release))
+
+    def rollback(self, name: str, actor: str) -> tuple[Release, Release]:
+        """Make the previous release live again; returns (now live, was live).
+
+        Raises:
+            ReleaseError: there is nothing to go back to.
+        """
+        known = {r.version: r for r in self.all(name)}
+        with self.store.database.begin() as connection:
+            live, previous = self._on(connection, name, "live"), self._on(connection, name, "previous")
+            if live is None or previous is None or previous not in known:
+                raise ReleaseError(f"{name} has no previous release to go back to", "`luodi release ls` lists releases and channels")
+            self._set(connection, name, "live", previous)
+            self._set(connection, name, "previous", live)
+            self.store.database.log(connection, actor, "release.rollback", f"{name}@{previous}", was=live)
+        return known[previous], known[live]
+
+    @staticmethod
+    def _on(connection: Connection, name: str, channel: str) -> int | None:
+        where = (channels.c.name == name, channels.c.channel == channel)
+        return connection.execute(select(channels.c.version).where(*where)).scalar_one_or_none()
+
+    @staticmethod
+    def _set(connection: Connection, name: str, channel: str, version: int) -> None:
+        where = (channels.c.name == name, channels.c.channel == channel)
+        values = {"version": version, "time_ms": now_ms()}
+        if connection.execute(update(channels).where(*where).values(**values)).rowcount == 0:
+            connection.execute(insert(channels).values(name=name, channel=channel, **values))

@@ -1,0 +1,411 @@
+"""The release report: a passport as one HTML file that needs nothing else, in English and Chinese.
+
+`promise_rows` is the part that the console shares: figures written for people, and where they stand on an axis.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from luodi.pipeline.intervals import wilson
+from luodi.project import PROMISES
+
+Language = Literal["en", "zh"]
+SCRIPT = (
+    "document.querySelectorAll('[data-to]').forEach(b=>b.addEventListener('click',"
+    "()=>{document.documentElement.lang=b.dataset.to}))"
+)
+SCRIPT_HASH = "sha256-" + base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+
+
+class Words(NamedTuple):
+    """A text in both languages; in HTML both stand there and the document's `lang` shows one."""
+
+    en: str
+    zh: str
+
+    def __html__(self) -> str:
+        if self.en == self.zh:
+            return str(escape(self.en))
+        return str(Markup('<span class="en" lang="en">{}</span><span class="zh" lang="zh">{}</span>').format(*self))
+
+    def of(self, language: Language) -> str:
+        """The text in one language."""
+        return self.zh if language == "zh" else self.en
+
+
+_TABLE = """
+compliance|Compliance|合规
+security|Security|安全
+data|Data|数据
+fit|Fit for the business|业务
+cost|Cost|成本
+pass|pass|通过
+block|block|不通过
+need more|need more|样本不足
+|no gate|未设门槛
+licences_known|Documents with a known licence|许可证明确的文档
+base_model_licence_known|Base model's licence known|基座模型许可证明确
+planted_personal_data_left|Planted personal data left|植入的个人信息残留
+personal_data_found_again|Personal data found again|复查发现的个人信息
+cards_complete|Card fields filled|卡片字段完整度
+attacks_blocked|Attacks blocked|攻击拦截率
+harmless_refused|Harmless prompts refused|正常提问误拒率
+contamination|Gold items seen in training|训练中出现的评测题
+duplicates_removed|Duplicates removed|去除的重复内容
+sections_dropped|Sections dropped|清洗丢弃的段落
+documents_quarantined|Documents set aside|隔离的文档
+training_examples|Training examples|训练样本
+retrieval_recall_at_5|Right section in five|前五段命中率
+answer_f1|Answer F1|答案 F1
+shown_answer_f1|Answer F1 as shown|展示答案 F1
+cites_right_section|Cites the right section|引用正确段落
+abstains_when_unanswerable|Abstains when it should|应弃答时弃答
+false_abstentions|Abstains when it should not|不应弃答时弃答
+sentences_supported|Sentences supported|有依据的句子
+answers_supported|Answers supported|有依据的答案
+engine_parity|Engine parity|引擎一致性
+forgetting|Forgetting|遗忘
+training_loss_last_10_steps|Training loss, last ten steps|末十步训练损失
+p95_first_token_ms|First token, p95|首个词元延迟 p95
+cost_per_answer_usd|Cost of an answer|单次回答成本
+large_model_mb|Large model, size|大模型体积
+small_model_mb|Small model, size|小模型体积
+gold items|gold items|道评测题
+documents|documents|份文档
+examples|examples|个样本
+nats a token|nats a token|奈特/词元
+USD|USD|美元
+f1|F1|F1
+cites_right|cites the right section|引用正确段落
+abstains|abstains|弃答
+model|Model card|模型卡
+attacks|Attacks|攻击
+harmless|Harmless prompts|正常提问
+"""
+_WORDS = {key: Words(en, zh) for key, en, zh in (line.split("|") for line in _TABLE.strip().splitlines())}
+MINUS, THIN = "\u2212", "\u202f"
+
+
+def words(name: str) -> Words:
+    """A name of the passport for people; an unknown one loses its underscores."""
+    return _WORDS.get(name) or Words(*[name.replace("_", " ")] * 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Places on an axis from 0 (left) to 1 (right). `bounds` hold the place and which side is good (+1: right)."""
+
+    value: float
+    low: float | None
+    high: float | None
+    base: float | None
+    bounds: tuple[tuple[float, int], ...]
+    ticks: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A measurement as it is shown. Texts are whole, with units; "" where the passport has nothing."""
+
+    name: str
+    label: Words
+    value: Words
+    interval: str
+    n: str
+    base: str
+    difference: str
+    difference_interval: str
+    live: str
+    bound: Words
+    verdict: str
+    required: bool
+    why: Words
+    note: str
+    plot: Plot
+
+
+def promise_rows(passport: dict[str, Any]) -> dict[str, list[Row]]:
+    """The measurements of every promise, in the passport's order."""
+    promises = passport.get("promises", {})
+    return {p: [_row(m) for m in promises.get(p, [])] for p in PROMISES}
+
+
+def promise_verdict(rows: Sequence[Row]) -> str:
+    """The worst verdict of the required gates among `rows`; "" if there is none."""
+    found = {r.verdict for r in rows if r.required}
+    return next((v for v in ("block", "need more", "pass") if v in found), "")
+
+
+def number(value: float, unit: str, *, sign: bool = False) -> str:
+    """A figure with as many digits as its unit calls for; a share in percent, without the sign %.
+
+    A share that is not 0 or 1 is never rounded to it, and small amounts are written out, not as powers of ten.
+    """
+    if unit == "share":
+        digits = 0 if value in (0, 1, -1) else 1
+        while 0 < digits < 4 and (abs(f := round(value * 100, digits)) == 100 or f == 0):
+            digits += 1
+        text = f"{value * 100:,.{digits}f}"
+    elif value == 0 or (value.is_integer() and abs(value) >= 1):
+        text = f"{value:,.0f}"
+    elif unit in ("ms", "MB") or abs(value) >= 100:
+        text = f"{value:,.{0 if abs(value) >= 100 and unit != 'MB' else 1}f}"
+    elif abs(value) >= 0.1:
+        text = f"{value:.3f}"
+    else:
+        text = f"{value:.{min(12, 2 - math.floor(math.log10(abs(value))))}f}".rstrip("0")
+    text = text.replace("-", MINUS)
+    return f"+{text}" if sign and value > 0 else text
+
+
+def _with_unit(text: str, unit: str) -> Words:
+    if unit == "F1" or not text:
+        return Words(text, text)
+    name = words("%" if unit == "share" else unit)
+    return Words(f"{text}{THIN}{name.en}", f"{text}{THIN}{name.zh}")
+
+
+def _between(low: float | None, high: float | None, unit: str, sign: bool = False) -> str:
+    if low is None or high is None:
+        return ""
+    return f"[{number(low, unit, sign=sign)}, {number(high, unit, sign=sign)}]"
+
+
+def _limits(m: dict[str, Any]) -> list[tuple[float, int]]:
+    """What a gate's text says: the bound and its good side. A margin lies that far on the bad side of live."""
+    gate = m.get("gate") or {}
+    text = gate.get("bound", "")
+    found = [(float(v), 1 if sign == "≥" else -1) for sign, v in re.findall(r"([≥≤]) ([-+.\de]+)", text)]
+    margin, live = re.search(r"by ([-+.\de]+)", text), gate.get("live")
+    live = m.get("live") if live is None else live
+    if margin and live is not None:
+        side = 1 if m["better"] == "higher" else -1
+        found.append((live - side * float(margin[1]), side))
+    return found
+
+
+def bound_words(text: str, unit: str) -> Words:
+    """A gate's bound in the unit of its measurement."""
+
+    def figure(match: re.Match[str]) -> str:
+        return number(float(match[0]), unit) + (f"{THIN}%" if unit == "share" else "")
+
+    plain = re.sub(r"(?<= )[-+]?\d[-+.\de]*", figure, text)
+    return Words(plain, re.sub(r"not worse than live by (.+)", r"比线上版本最多差 \1", plain))
+
+
+def _row(m: dict[str, Any]) -> Row:
+    unit, gate, live = m["unit"], m.get("gate") or {}, m.get("live")
+
+    def shown(key: str, sign: bool = False) -> str:
+        return "" if m.get(key) is None else number(float(m[key]), unit, sign=sign)
+
+    return Row(
+        name=m["name"],
+        label=words(m["name"]),
+        value=_with_unit(shown("value"), unit),
+        interval=_between(m.get("low"), m.get("high"), unit),
+        n=f"{m['n']:,}",
+        base=shown("base"),
+        difference=shown("difference", sign=True),
+        difference_interval=_between(m.get("difference_low"), m.get("difference_high"), unit, sign=True),
+        live="" if live is None else number(float(live), unit),
+        bound=bound_words(gate.get("bound", ""), unit),
+        verdict=gate.get("verdict", ""),
+        required=bool(gate.get("required", False)),
+        why=_why(m, gate),
+        note=m.get("note", ""),
+        plot=_plot(m),
+    )
+
+
+def _why(m: dict[str, Any], gate: dict[str, Any]) -> Words:
+    """Why a gate does not pass, and about how many items would decide it."""
+    if gate.get("verdict") not in ("block", "need more"):
+        return Words("", "")
+    if gate["verdict"] == "block":
+        return Words("The value does not meet the gate.", "数值未达到门槛。")
+    if m["n"] == 0:
+        return Words("Measured on no items.", "没有可测的样本。")
+    en = f"The value meets the gate, its interval does not yet: {m['n']:,} items are too few to be sure."
+    zh = f"数值已达到门槛,但区间尚未达到:{m['n']:,} 个样本不足以下结论。"
+    if not gate.get("meets_value", False):
+        en, zh = f"{m['n']:,} items are too few to tell it from live.", f"{m['n']:,} 个样本不足以与线上版本区分。"
+    needed = _needed(m)
+    if needed:
+        en, zh = f"{en} About {needed:,} would do at this value.", f"{zh}按此数值约需 {needed:,} 个。"
+    return Words(en, zh)
+
+
+def _needed(m: dict[str, Any]) -> int:
+    """Items at which the interval would just reach the bound, its width shrinking as 1/√n; 0 if none would do."""
+    needed = 0
+    for bound, side in _limits(m):
+        end = m.get("low") if side > 0 else m.get("high")
+        room = side * (m["value"] - bound)
+        if end is not None and room > 0 and side * (end - bound) < 0:
+            needed = max(needed, math.ceil(m["n"] * ((m["value"] - end) / room) ** 2))
+    return needed
+
+
+def _nice(top: float) -> float:
+    power = 10.0 ** math.floor(math.log10(top))
+    return next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= top * 0.999999)
+
+
+def _plot(m: dict[str, Any]) -> Plot:
+    """Shares and F1 lie on 0 to 1; other units on an axis of their own, from 0 if nothing is below it."""
+    unit, limits = m["unit"], _limits(m)
+    known = [float(m[k]) for k in ("value", "low", "high", "base") if m.get(k) is not None] + [b for b, _ in limits]
+    if unit in ("share", "F1"):
+        start, end = 0.0, 1.0
+    else:
+        end = _nice(max(known)) if max(known) > 0 else 1.0
+        start = -_nice(-min(known)) if min(known) < 0 else 0.0
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else round(min(1.0, max(0.0, (value - start) / (end - start))), 4)
+
+    ticks = []
+    for f in (0.0, 0.5, 1.0):
+        at = start + f * (end - start)
+        text = f"{at * 100:g}{'%' if f == 1 else ''}" if unit == "share" else _short(at)
+        ticks.append((f, text.replace("-", MINUS)))
+    return Plot(
+        place(m["value"]) or 0.0,
+        place(m.get("low")),
+        place(m.get("high")),
+        place(m.get("base")),
+        tuple((place(b) or 0.0, side) for b, side in limits),
+        tuple(ticks),
+    )
+
+
+def _short(value: float) -> str:
+    if value == 0 or abs(value) >= 0.001:
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:.{2 - math.floor(math.log10(abs(value)))}f}".rstrip("0")
+
+
+def loss_curve(losses: Sequence[float], width: int = 720, height: int = 200) -> dict[str, Any] | None:
+    """The points of two SVG lines, every step and a mean over a window, and the axes' labels; None without losses."""
+    steps = [(i + 1, float(v)) for i, v in enumerate(losses) if math.isfinite(v)]
+    if not steps:
+        return None
+    window = max(1, len(steps) // 25)
+    values = [v for _, v in steps]
+    sums = [0.0]
+    for v in values:
+        sums.append(sums[-1] + v)
+    smooth = [(sums[i + 1] - sums[max(0, i + 1 - window)]) / min(i + 1, window) for i in range(len(values))]
+    low, high = min(values), max(values)
+    power = 10.0 ** math.floor(math.log10((high - low) / 4 or abs(high) or 1.0))
+    gap = next(s * power for s in (1, 2, 5, 10) if s * power * 5 >= (high - low))
+    low, high = math.floor(low / gap) * gap, math.ceil(high / gap) * gap
+    high = high if high > low else low + gap
+    last = steps[-1][0]
+
+    def x(step: float) -> float:
+        return round(44 + (width - 56) * (step - 1) / max(last - 1, 1), 1)
+
+    def y(value: float) -> float:
+        return round(10 + (height - 38) * (high - value) / (high - low), 1)
+
+    every = max(1, len(steps) // 600)
+    marks = range(round((high - low) / gap) + 1)
+    return {
+        "width": width,
+        "height": height,
+        "window": window,
+        "raw": " ".join(f"{x(s)},{y(v)}" for s, v in steps[::every]),
+        "smooth": " ".join(f"{x(s)},{y(v)}" for (s, _), v in list(zip(steps, smooth, strict=True))[::every]),
+        "y": [(y(low + i * gap), f"{low + i * gap:.4g}") for i in marks],
+        "x": [(x(s), f"{s:,.0f}") for s in sorted({1, round(last / 2) or 1, last})],
+        "first": number(smooth[min(window, len(smooth)) - 1], ""),
+        "last": number(smooth[-1], ""),
+    }
+
+
+def _safety(safety: dict[str, Any]) -> list[dict[str, Any]]:
+    parts = []
+    for kind in ("attacks", "harmless"):
+        found = safety.get(kind, {})
+        sources = []
+        for name, (k, n) in found.get("sources", {}).items():
+            share = k / n if n else 0.0
+            plot = Plot(share, *wilson(k, n), None, (), ((0.0, "0"), (0.5, "50"), (1.0, "100%")))
+            shown, between = f"{number(share, 'share')}{THIN}%", _between(*wilson(k, n), "share")
+            sources.append({"name": name, "k": k, "n": n, "share": shown, "interval": between, "plot": plot})
+        if sources or found.get("wrong"):
+            parts.append({"kind": kind, "sources": sources, "wrong": found.get("wrong", [])})
+    return parts
+
+
+def _scores(scores: dict[str, float]) -> list[tuple[Words, Words]]:
+    """F1 as a number; the others are yes or no."""
+    yes, no = Words("yes", "是"), Words("no", "否")
+    return [
+        (words(k), Words(*[number(float(v), "F1")] * 2) if k == "f1" else yes if v > 0.5 else no)
+        for k, v in scores.items()
+    ]
+
+
+def _base_name(passport: dict[str, Any]) -> str:
+    base = passport.get("project", {}).get("base", "")
+    return str(base.get("source", "")) if isinstance(base, dict) else str(base)
+
+
+def render_report(passport: dict[str, Any], language: Language = "en") -> str:
+    """The report as HTML; `language` is the one shown first. Its only script is `SCRIPT`."""
+    rows = promise_rows(passport)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        p={key: passport.get(key, "") for key in ("name", "version", "verdict", "created", "luodi", "compared_with")},
+        language=language,
+        script=Markup(SCRIPT),  # noqa: S704  our own constant, and its hash is in the console's policy
+        words=words,
+        number=number,
+        bound_words=bound_words,
+        base=_base_name(passport),
+        rows=rows,
+        verdicts={name: promise_verdict(found) for name, found in rows.items()},
+        missing=passport.get("gates_without_measurement", []),
+        thresholds=passport.get("thresholds", {}),
+        curve=loss_curve(passport.get("losses", [])),
+        examples=[
+            e | {"model_scores": _scores(e.get("model_scores", {})), "base_scores": _scores(e.get("base_scores", {}))}
+            for e in passport.get("examples", [])
+        ],
+        safety=_safety(passport.get("safety", {})),
+        cards=passport.get("cards", {}),
+        stages=passport.get("stages", []),
+        folded={
+            key: json.dumps(passport[key], indent=2, ensure_ascii=False)
+            for key in ("policy", "project")
+            if passport.get(key)
+        },
+    )
+
+
+def write_report(passport: dict[str, Any], path: Path) -> None:
+    """Write the report of a passport to `path`, as one file that asks for nothing else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_report(passport), "utf-8")

@@ -1,0 +1,65 @@
+"""Verifying a release: every part as it was signed, the passport complete, the gates passed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luodi.errors import IntegrityError, ReleaseError
+from luodi.release import statement
+from luodi.release.registry import Release
+from luodi.store import Store
+from luodi.store.artifacts import list_content
+
+PASSPORT = "passport.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A release whose every byte is as it was signed."""
+
+    release: Release
+    folder: Path
+    passport: dict[str, Any]
+    signer: str
+    parts: int
+
+
+def verify_folder(folder: Path, store: Store) -> tuple[dict[str, Any], str, int]:
+    """The signed predicate, the signer and the number of parts of a bundle.
+
+    Raises:
+        IntegrityError: names the first part that is changed, missing or not signed.
+    """
+    signed, signer = statement.read(folder, store.keys)
+    expected = {s["name"]: s["digest"]["blake3"] for s in signed["subject"]}
+    found = {f["path"]: f["digest"] for f in list_content(folder) if f["path"] != statement.FILE}
+    for name in sorted({*expected, *found}):
+        if name not in found:
+            raise IntegrityError(f"{name}: missing from the release")
+        if name not in expected:
+            raise IntegrityError(f"{name}: not part of the signed release")
+        if found[name] != expected[name]:
+            raise IntegrityError(f"{name}: changed since the release was signed")
+    return signed["predicate"], signer, len(expected)
+
+
+def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Verified:
+    """Check a release of the registry.
+
+    Raises:
+        IntegrityError: a part is not as it was signed.
+        ReleaseError: its gates did not pass, or it is not the release the registry says.
+    """
+    folder = store.artifacts.get(release.digest).files
+    predicate, signer, parts = verify_folder(folder, store)
+    if (predicate["name"], predicate["version"]) != (release.name, release.version):
+        raise ReleaseError(f"the registry says {release}, the bundle is signed as {predicate['name']}@{predicate['version']}")
+    passport = json.loads((folder / PASSPORT).read_bytes())
+    if predicate["verdict"] != "pass" and not allow_failing:
+        failed = [g for g in predicate["gates"] if g["required"] and g["verdict"] != "pass"]
+        first = f": {failed[0]['measure']} {failed[0]['bound']}: {failed[0]['reason'] or failed[0]['verdict']}" if failed else ""
+        raise ReleaseError(f"{release} did not pass its gates{first}", f"`luodi release show {release}` shows all of them")
+    return Verified(release, folder, passport, signer, parts)

@@ -1,0 +1,1 @@
+"""What `luodi new` copies."""
