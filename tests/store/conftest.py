@@ -16,7 +16,9 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[], Path]]:
         def mount() -> Path:
             path = tmp_path / "disk"
             path.mkdir()
-            done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", path], capture_output=True, check=False)
+            done = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", path], capture_output=True, check=False
+            )
             if done.returncode:
                 pytest.skip("this user can't mount a disk")
             stack.callback(subprocess.run, ["umount", "-l", path], check=True)

@@ -4,13 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luodi.errors import StoreError
 from luodi.store import Action, Actions
 
-ACTION = Action("k1", "toy", "d" * 64, {"seed": 1, "code": {"m": "x"}}, "made", [{"name": "n", "value": 0.5}], ["s1"], 1.5, "now")
+ACTION = Action(
+    "k1", "toy", "d" * 64, {"seed": 1, "code": {"m": "x"}}, "made", [{"name": "n", "value": 0.5}], ["s1"], 1.5, "now"
+)
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -23,7 +25,9 @@ def test_there_is_none(tmp_path: Path) -> None:
     assert Actions(tmp_path / "absent").get("k1") is None
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"null", b"[]", b"3", b'"k1"', b"\xff\xfe", b'{"key": "k1"}', b'{"key": "k1", "x": 1}'])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"null", b"[]", b"3", b'"k1"', b"\xff\xfe", b'{"key": "k1"}', b'{"key": "k1", "x": 1}']
+)
 def test_damaged_record_counts_as_none(tmp_path: Path, text: bytes) -> None:
     actions = Actions(tmp_path)
     actions.path("k1").write_bytes(text)
@@ -37,6 +41,7 @@ def test_record_of_another_key_counts_as_none(tmp_path: Path) -> None:
     assert actions.get("k2") is None
 
 
+@settings(max_examples=30)
 @given(cut=st.integers(0, 10_000))
 def test_record_cut_short_counts_as_none(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     actions = Actions(tmp_path_factory.mktemp("cut"))

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from luodi.errors import SourceError
@@ -126,7 +126,12 @@ WHOLE = {kind: packed(kind) for kind in ("a.zip", "a.tar.gz")}
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@given(kind=st.sampled_from(sorted(WHOLE)), flips=st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 255)), max_size=4), cut=st.integers(0, 5000))
+@given(
+    kind=st.sampled_from(sorted(WHOLE)),
+    flips=st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 255)), max_size=4),
+    cut=st.integers(0, 5000),
+)
+@example(kind="a.zip", flips=[(492, 1)], cut=0)  # in the LZMA member
 def test_no_damage_raises_anything_else(
     tmp_path_factory: pytest.TempPathFactory, kind: str, flips: list[tuple[int, int]], cut: int
 ) -> None:

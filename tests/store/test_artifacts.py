@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luodi.errors import IntegrityError, StoreError
@@ -121,7 +121,19 @@ def test_linked_folder_is_found(artifacts: Artifacts, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", '{"files": 3}', '{"files": [3]}', '{"files": [{}]}', '{"files": [{"path": []}]}', "\xff"]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"files": 3}',
+        '{"files": [3]}',
+        '{"files": [{}]}',
+        '{"files": [{"path": []}]}',
+        "\xff",
+    ],
 )
 def test_damaged_manifest_is_found(artifacts: Artifacts, text: str) -> None:
     artifact = stored(artifacts)
@@ -216,6 +228,7 @@ names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0
 )
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(names, st.binary(max_size=100), max_size=4))
 def test_any_files_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory, content: dict[str, bytes]) -> None:
     root = tmp_path_factory.mktemp("any")

@@ -147,7 +147,10 @@ def test_file_in_place_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_file_that_was_refused_is_named() -> None:
-    with pytest.raises(StoreError, match=r"it could not write: Permission denied \(/some/file\)"), disk_errors("it could not write"):
+    with (
+        pytest.raises(StoreError, match=r"it could not write: Permission denied \(/some/file\)"),
+        disk_errors("it could not write"),
+    ):
         raise PermissionError(errno.EACCES, "Permission denied", "/some/file")
 
 

@@ -88,7 +88,7 @@ def test_database_damaged_while_in_use(database: Database, path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4096:] = b"\xff" * (len(data) - 4096)  # the first page, with the header, is whole
     path.write_bytes(data)
-    with pytest.raises(StoreError, match="malformed|not a database"):
+    with pytest.raises(StoreError, match=r"malformed|not a database"):
         count(database)
 
 
@@ -172,7 +172,9 @@ def test_two_processes_lose_nothing(path: Path) -> None:
     in_processes((path, 100), (path, 100))
     database = Database(sqlite_url(path))
     with database.begin() as connection:
-        totals = [json.loads(data)["total"] for (data,) in connection.execute(select(events.c.data).order_by(events.c.id))]
+        totals = [
+            json.loads(data)["total"] for (data,) in connection.execute(select(events.c.data).order_by(events.c.id))
+        ]
     database.close()
     assert totals == list(range(200))
 

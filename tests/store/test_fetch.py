@@ -54,7 +54,9 @@ def wheel(folder: Path) -> str:
     with zipfile.ZipFile(folder / WHEEL, "w") as file:
         file.writestr("toy.py", "x = 1\n")
         file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: toy-package\nVersion: 1.2.0\n")
-        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         file.writestr(f"{info}/RECORD", f"toy.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
     return hashlib.sha256((folder / WHEEL).read_bytes()).hexdigest()
 
@@ -77,7 +79,14 @@ def test_pinned_file_that_is_there_needs_no_pip(tmp_path: Path, file: str) -> No
 
 @pytest.mark.usefixtures("without_pip")
 @pytest.mark.parametrize(
-    "file", ["toy-package-1.2.1.tar.gz", "toy-package-extra-1.2.0.tar.gz", "package-1.2.0.tar.gz", WHEEL, "toy-package-1.2.0.tar.bz2"]
+    "file",
+    [
+        "toy-package-1.2.1.tar.gz",
+        "toy-package-extra-1.2.0.tar.gz",
+        "package-1.2.0.tar.gz",
+        WHEEL,
+        "toy-package-1.2.0.tar.bz2",
+    ],
 )
 def test_file_of_another_release_is_not_taken(tmp_path: Path, file: str) -> None:
     (tmp_path / file).write_bytes(BODY)
@@ -85,7 +94,9 @@ def test_file_of_another_release_is_not_taken(tmp_path: Path, file: str) -> None
 
 
 @pytest.mark.usefixtures("without_pip")
-def test_pinned_file_of_a_find_links_folder_is_copied(tmp_path: Path, rack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pinned_file_of_a_find_links_folder_is_copied(
+    tmp_path: Path, rack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (rack / "toy_package-1.2.0.tar.gz").write_bytes(BODY)
     monkeypatch.setenv("PIP_FIND_LINKS", f"https://127.0.0.1:9/links {tmp_path / 'absent'} {rack}")
     got = fetched(tmp_path / "into")
@@ -97,7 +108,9 @@ def test_pinned_file_of_a_find_links_folder_is_copied(tmp_path: Path, rack: Path
 def test_progress_is_told(tmp_path: Path) -> None:
     (tmp_path / "toy_package-1.2.0.tar.gz").write_bytes(BODY)
     seen: list[tuple[int, int]] = []
-    fetch_package("toy-package==1.2.0", kind="sdist", sha256=SHA, into=tmp_path, progress=lambda *done: seen.append(done))
+    fetch_package(
+        "toy-package==1.2.0", kind="sdist", sha256=SHA, into=tmp_path, progress=lambda *done: seen.append(done)
+    )
     assert seen == [(0, 0), (len(BODY), len(BODY))]
 
 
@@ -108,7 +121,9 @@ def test_sdist_without_a_pin_is_refused(tmp_path: Path) -> None:
     assert "needs its sha256" in error.message and "pip hash" in error.hint
 
 
-@pytest.mark.parametrize("spec", ["toy", "toy>=1", "toy==1.*", "toy==", "../toy==1", "toy[x]==1", "", "toy==1 --pre", "toy==1\nx==2"])
+@pytest.mark.parametrize(
+    "spec", ["toy", "toy>=1", "toy==1.*", "toy==", "../toy==1", "toy[x]==1", "", "toy==1 --pre", "toy==1\nx==2"]
+)
 def test_spec_must_be_exact(tmp_path: Path, spec: str) -> None:
     assert "django==5.2.19" in refused(tmp_path, spec).hint
 

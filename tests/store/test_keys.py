@@ -31,7 +31,9 @@ def test_key_stays(keys: Keys) -> None:
 
 
 @given(payload=st.binary(max_size=50), other=st.binary(max_size=50))
-def test_signature_counts_for_its_payload_only(tmp_path_factory: pytest.TempPathFactory, payload: bytes, other: bytes) -> None:
+def test_signature_counts_for_its_payload_only(
+    tmp_path_factory: pytest.TempPathFactory, payload: bytes, other: bytes
+) -> None:
     keys = Keys(tmp_path_factory.getbasetemp() / "keys")
     signature = keys.sign(payload).as_dict()
     if other == payload:
@@ -94,7 +96,12 @@ def pem(key: Ed25519PrivateKey, password: bytes | None = None) -> bytes:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\xfe", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", pem(Ed25519PrivateKey.generate(), b"secret")],
+    [
+        b"",
+        b"\xff\xfe",
+        b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        pem(Ed25519PrivateKey.generate(), b"secret"),
+    ],
     ids=["empty", "bytes", "damaged", "encrypted"],
 )
 def test_broken_private_key(keys: Keys, content: bytes) -> None:

@@ -24,7 +24,7 @@ class Params(BaseModel):
     instructions: str
     passages: int = 3
     limit: int = 1200
-    unanswerable: float = 0.25
+    unanswerable: float = 0.2
     use_pairs: bool = True
 
 

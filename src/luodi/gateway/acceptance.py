@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +40,36 @@ def run(ctx: Context) -> None:
     p: Params = ctx.params
     rows = sorted((r for r in read_rows(ctx.inputs["pairs"]) if r.meta["split"] == "gold"), key=lambda r: r.id)
     questions = [r.meta["question"] for r in rows][: p.questions]
-    store = Store(ctx.state / "store")
+    # In a process of its own, so that memory is that of a process that serves and does nothing else.
+    context = multiprocessing.get_context("spawn")
+    told = context.SimpleQueue()
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_tell_with, initargs=(told,)) as pool:
+        future = pool.submit(serve_and_ask, p, dict(ctx.inputs), ctx.state / "store", questions)
+        while not future.done():
+            wait([future], timeout=0.2)
+            while not told.empty():
+                ctx.progress(told.get(), len(questions), "asking the gateway")
+        found = future.result()
+    _measure(ctx, p, found, found.pop("memory_mb"))
+    ctx.write_json("acceptance.json", found)
+
+
+_told: Any = None
+
+
+def _tell_with(queue: Any) -> None:
+    global _told
+    _told = queue
+
+
+def serve_and_ask(p: Params, inputs: dict[str, Path], root: Path, questions: list[str]) -> dict[str, Any]:
+    """Serve the parts in `inputs` and ask them; records and keys go to a store of their own at `root`."""
+    store = Store(root)
     served = open_served(
         release="acceptance@0",
-        weights=ctx.inputs["model"],
-        index=ctx.inputs["index"] / INDEX,
-        guard=ctx.inputs["guard"] / "attack-model",
+        weights=inputs["model"],
+        index=inputs["index"] / INDEX,
+        guard=inputs["guard"] / "attack-model",
         policy=p.policy,
         instructions=p.instructions,
         options=p.serve,
@@ -52,13 +78,11 @@ def run(ctx: Context) -> None:
     gateway = Gateway(served, store)
     _, secret = gateway.keys.create("acceptance")
     try:
-        found = asyncio.run(_ask_all(App(gateway), secret, questions, lambda d, t: ctx.progress(d, t, "asking the gateway")))
-        memory = _resident_mb()
+        found = asyncio.run(_ask_all(App(gateway), secret, questions, lambda done: _told.put(done) if _told else None))
+        return found | {"memory_mb": _resident_mb()}
     finally:
         gateway.close()
         store.database.close()
-    _measure(ctx, p, found, memory)
-    ctx.write_json("acceptance.json", found)
 
 
 async def _ask_all(app: App, secret: str, questions: list[str], progress: Any) -> dict[str, Any]:
@@ -67,7 +91,7 @@ async def _ask_all(app: App, secret: str, questions: list[str], progress: Any) -
     single = []
     for q in alone:
         single.append(await ask(app, secret, q))
-        progress(len(single), len(questions))
+        progress(len(single))
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(q: str) -> dict[str, Any]:
@@ -77,7 +101,7 @@ async def _ask_all(app: App, secret: str, questions: list[str], progress: Any) -
     began = time.monotonic()
     many = await asyncio.gather(*(one(q) for q in together))
     seconds = time.monotonic() - began
-    progress(len(questions), len(questions))
+    progress(len(questions))
     attack = await ask(app, secret, _ATTACK)
     return {"single": single, "many": many, "seconds": seconds, "attack": attack}
 

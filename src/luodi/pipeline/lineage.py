@@ -38,7 +38,7 @@ class Lineage:
         for stage, link in self._links:
             if link.out_id:
                 self._made.setdefault(link.out_id, []).append((stage, link))
-            for used in link.in_ids:
+            for used in dict.fromkeys(link.in_ids):  # a pair may name its section twice
                 self._used.setdefault(used, []).append((stage, link))
 
     def find(self, prefix: str) -> str:

@@ -66,11 +66,13 @@ def _convert_gguf(path: Path, out: Path) -> str:
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
+    fields = gguf.GGUFReader(path).fields
+    if tokenizer.chat_template is None and "tokenizer.chat_template" in fields:  # the loader does not always take it
+        tokenizer.chat_template = fields["tokenizer.chat_template"].contents()
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     keep_metadata(path, out / METADATA)
-    field = gguf.GGUFReader(path).fields.get("general.license")
-    return str(field.contents()) if field else "unknown"
+    return str(fields["general.license"].contents()) if "general.license" in fields else "unknown"
 
 
 def _copy_folder(path: Path, out: Path) -> None:

@@ -2,8 +2,8 @@
 
     record        on the way out: what became of the call, durable before the caller is told it is done
     authenticate  who calls
+    label         out: says that the text was generated, and by what; refusals too
     guard         in: attacks refused, personal data masked · out: personal data and leaks
-    label         out: says that the text was generated, and by what
     cache         the same question of the same release
     knowledge     passages for the question, checked as untrusted text
     answer        the engine writes, every sentence is checked against its passage before it is passed on
@@ -31,8 +31,8 @@ def steps(gateway: Gateway) -> list[Step]:
     return [
         Record(gateway),
         Authenticate(gateway),
-        GuardStep(gateway),
         Label(gateway),
+        GuardStep(gateway),
         Cache(gateway),
         Knowledge(gateway),
         Answer(gateway),

@@ -1,0 +1,62 @@
+# Luodi: `make demo` builds, measures, serves and asks a release; `make test` runs the tests. Both set everything up.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo serve test test-slow check format browser bench-road clean
+
+help:
+	@echo "make demo       set up, build a release of the support template on real documents, serve it, ask it"
+	@echo "make serve      the same, and leave it running"
+	@echo "make test       set up, check the code, run the tests"
+	@echo "make test-slow  the tests that take minutes: real models, a browser, PostgreSQL, Ray, fifty kills"
+	@echo "make bench-road measure the road's own figures into benchmarks/results"
+	@echo "make clean      remove the environment and the demo"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,data,postgres,dev]"
+	@touch $(READY)
+
+demo: setup
+	@scripts/demo
+
+serve: setup
+	@scripts/demo --leave-running
+
+test: setup browser check
+	$(BIN)/python -m pytest -q
+
+test-slow: setup browser
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
+	$(BIN)/python -m pytest -q -m slow
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/house.py
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The browser and the database servers of the tests come from the distribution's own packages.
+browser:
+	@if ! command -v chromium >/dev/null || ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk postgresql >/dev/null; \
+	  else echo "chromium or PostgreSQL is not installed: the tests that need them will be skipped (apt-get install chromium postgresql)"; fi; fi
+
+bench-road: setup
+	$(BIN)/python benchmarks/road.py
+
+clean:
+	rm -rf $(VENV) demo
