@@ -16,7 +16,11 @@ def main() -> int:
             lines = len(path.read_text("utf-8").splitlines())
             if lines > LIMIT:
                 problems.append(f"{name} has {lines} lines, more than {LIMIT}: redraw the room")
-        if path.parts[:2] == ("src", "luodi") and path.name == "__init__.py" and not path.read_text("utf-8").startswith('"""'):
+        if (
+            path.parts[:2] == ("src", "luodi")
+            and path.name == "__init__.py"
+            and not path.read_text("utf-8").startswith('"""')
+        ):
             problems.append(f"{name} does not say what the room is for")
     print("\n".join(problems) or "the house stands")
     return bool(problems)

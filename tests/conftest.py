@@ -43,11 +43,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.decoder = decoders.ByteLevel()
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=500, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=500,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(CORPUS, trainer)
     fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<|im_start|>", eos_token="<|im_end|>", pad_token="<|im_end|>", unk_token="<|endoftext|>"
+        tokenizer_object=tokenizer,
+        bos_token="<|im_start|>",
+        eos_token="<|im_end|>",
+        pad_token="<|im_end|>",
+        unk_token="<|endoftext|>",
     )
     fast.chat_template = TEMPLATE
     config = transformers.LlamaConfig(
@@ -62,5 +69,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metadata_from_folder(folder, folder / METADATA)
     for pick, quantisation in (("large", "q8_0"), ("small", "q4_0")):
         write_gguf(folder, folder / METADATA, folder / f"{pick}.gguf", quantisation)
-    write_about(folder, name="tiny", licence="Apache-2.0", source="test", context=512, template=TEMPLATE, bos="", eos="<|im_end|>")
+    write_about(
+        folder,
+        name="tiny",
+        licence="Apache-2.0",
+        source="test",
+        context=512,
+        template=TEMPLATE,
+        bos="",
+        eos="<|im_end|>",
+    )
     return folder

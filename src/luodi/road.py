@@ -1,11 +1,11 @@
 """The road: a project as a list of stages, from documents to a signed release.
 
-    collect → clean → scrub → deduplicate → index → pairs ─┐
-                                    └→ guard               │
-    base ──────────────────────────────────────────────────┴→ train → compress ─┐
-      └→ compress-base                                                          │
-    thresholds ─────────────────→ answers, parity, safety, acceptance ←─────────┘
-                                    └→ cards → gates → release
+collect → clean → scrub → deduplicate → index → pairs ─┐
+                                └→ guard               │
+base ──────────────────────────────────────────────────┴→ train → compress ─┐
+  └→ compress-base                                                          │
+thresholds ─────────────────→ answers, parity, safety, acceptance ←─────────┘
+                                └→ cards → gates → release
 """
 
 from __future__ import annotations
@@ -49,11 +49,22 @@ def _data(loaded: Loaded) -> list[Stage]:
     documents = [s for s in project.knowledge if not s.source.startswith("knowledge:")]
     attack_sources = [*project.guard.train, *project.guard.test]
     return [
-        Stage("collect", collect.run, collect.Params(sources=documents), fingerprint=lambda: sources_fingerprint(documents, loaded.root)),
+        Stage(
+            "collect",
+            collect.run,
+            collect.Params(sources=documents),
+            fingerprint=lambda: sources_fingerprint(documents, loaded.root),
+        ),
         Stage("clean", clean.run, clean.Params(), {"rows": "collect"}),
         Stage("scrub", scrub.run, project.scrub, {"rows": "clean"}),
         Stage("deduplicate", deduplicate.run, project.deduplicate, {"rows": "scrub"}, libraries=("rensa", "rjieba")),
-        Stage("index", knowledge.run, knowledge.Params(sources=[s.source for s in documents]), {"rows": "deduplicate"}, libraries=("rjieba",)),
+        Stage(
+            "index",
+            knowledge.run,
+            knowledge.Params(sources=[s.source for s in documents]),
+            {"rows": "deduplicate"},
+            libraries=("rjieba",),
+        ),
         Stage(
             "pairs",
             pairs.run,
@@ -80,10 +91,34 @@ def _model(loaded: Loaded) -> list[Stage]:
     project = loaded.project
     picks = {pick: str(getattr(project.compress, pick)) for pick in project.compress.picks}
     return [
-        Stage("base", base.run, project.base, libraries=_MODEL, fingerprint=lambda: model_fingerprint(project.base, loaded.root)),
-        Stage("train", train.run, project.train, {"base": "base", "rows": "pairs"}, libraries=(*_MODEL, "peft", "accelerate")),
-        Stage("compress", compress.run, compress.Params(picks=picks), {"base": "base", "train": "train"}, libraries=(*_MODEL, "peft")),
-        Stage("compress-base", compress.run, compress.Params(picks={"large": project.compress.large}, measure=False), {"base": "base"}, libraries=_MODEL),
+        Stage(
+            "base",
+            base.run,
+            project.base,
+            libraries=_MODEL,
+            fingerprint=lambda: model_fingerprint(project.base, loaded.root),
+        ),
+        Stage(
+            "train",
+            train.run,
+            project.train,
+            {"base": "base", "rows": "pairs"},
+            libraries=(*_MODEL, "peft", "accelerate"),
+        ),
+        Stage(
+            "compress",
+            compress.run,
+            compress.Params(picks=picks),
+            {"base": "base", "train": "train"},
+            libraries=(*_MODEL, "peft"),
+        ),
+        Stage(
+            "compress-base",
+            compress.run,
+            compress.Params(picks={"large": project.compress.large}, measure=False),
+            {"base": "base"},
+            libraries=_MODEL,
+        ),
     ]
 
 
@@ -115,8 +150,20 @@ def _measures(loaded: Loaded, store: Store) -> list[Stage]:
             thresholds.stage(lambda payload: store.keys.sign(payload).as_dict()),
             thresholds.Params(gates=loaded.gates.gates),
         ),
-        Stage("answers", answers.run, answers.Params(gold=project.evaluate.gold, **common), asked | {"base": "compress-base"}, libraries=_SERVE),
-        Stage("parity", parity.run, parity.Params(prompts=project.evaluate.parity, **common), asked, libraries=(*_SERVE, *_MODEL)),
+        Stage(
+            "answers",
+            answers.run,
+            answers.Params(gold=project.evaluate.gold, **common),
+            asked | {"base": "compress-base"},
+            libraries=_SERVE,
+        ),
+        Stage(
+            "parity",
+            parity.run,
+            parity.Params(prompts=project.evaluate.parity, **common),
+            asked,
+            libraries=(*_SERVE, *_MODEL),
+        ),
         Stage(
             "safety",
             safety.run,
@@ -138,7 +185,20 @@ def _measures(loaded: Loaded, store: Store) -> list[Stage]:
     ]
 
 
-_MEASURED = ("collect", "clean", "scrub", "deduplicate", "pairs", "base", "train", "compress", "answers", "parity", "safety", "acceptance")
+_MEASURED = (
+    "collect",
+    "clean",
+    "scrub",
+    "deduplicate",
+    "pairs",
+    "base",
+    "train",
+    "compress",
+    "answers",
+    "parity",
+    "safety",
+    "acceptance",
+)
 
 
 def _release(loaded: Loaded, store: Store) -> list[Stage]:
@@ -161,7 +221,12 @@ def _release(loaded: Loaded, store: Store) -> list[Stage]:
             ),
             measured | {"rows": "deduplicate", "model": "compress"},
         ),
-        Stage("gates", gating.stage(lambda: _live(project.name, store)), gating.Params(name=project.name), measured | {"cards": "cards", "thresholds": "thresholds"}),
+        Stage(
+            "gates",
+            gating.stage(lambda: _live(project.name, store)),
+            gating.Params(name=project.name),
+            measured | {"cards": "cards", "thresholds": "thresholds"},
+        ),
         Stage(
             "release",
             bundle.stage(store),

@@ -35,7 +35,9 @@ def docs(tmp_path: Path) -> Path:
         ("long.txt", b"x" * (2 << 20), "a line longer than 1 M"),
     ],
 )
-def test_what_cannot_be_read_is_set_aside_with_its_reason(docs: Path, tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+def test_what_cannot_be_read_is_set_aside_with_its_reason(
+    docs: Path, tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
     (docs / name).write_bytes(content)
     store, done = collected(tmp_path, licence="MIT", basis="own")
     files = store.artifacts.get(done["collect"].output).files
@@ -78,7 +80,12 @@ def test_a_changed_document_is_read_again_and_only_its_shard_cleaned(docs: Path,
 
     def run() -> dict[str, object]:
         stages = [
-            Stage("collect", collect.run, collect.Params(sources=[source]), fingerprint=lambda: fingerprint([source], tmp_path)),
+            Stage(
+                "collect",
+                collect.run,
+                collect.Params(sources=[source]),
+                fingerprint=lambda: fingerprint([source], tmp_path),
+            ),
             Stage("clean", clean.run, clean.Params(), {"rows": "collect"}),
         ]
         return Runner(store, stages, project=tmp_path, seed=1).run()
@@ -92,7 +99,9 @@ def test_a_changed_document_is_read_again_and_only_its_shard_cleaned(docs: Path,
 
 
 def test_sections_know_their_place_in_the_original(docs: Path, tmp_path: Path) -> None:
-    (docs / "guide.md").write_text("# Guide\n\nSome **bold** text with a [link](http://x) in it, long enough.\n\n## Code\n\n```\nx = 1\n```\n")
+    (docs / "guide.md").write_text(
+        "# Guide\n\nSome **bold** text with a [link](http://x) in it, long enough.\n\n## Code\n\n```\nx = 1\n```\n"
+    )
     store = Store(tmp_path / "store")
     stages = [
         Stage("collect", collect.run, collect.Params(sources=[Source(source="file:docs")])),

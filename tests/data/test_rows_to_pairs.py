@@ -11,7 +11,7 @@ from luodi.data import deduplicate, pairs, scrub
 from luodi.data.questions import opening, question_for
 from luodi.knowledge import stage as knowledge
 from luodi.pipeline import Context, Link, Row, Runner, Stage, read_lineage, read_measurements, read_rows
-from luodi.project.model import Deduplicate, Scrub
+from luodi.project.model import Scrub
 from luodi.store import Store
 
 SENTENCES = [
@@ -27,7 +27,18 @@ SENTENCES = [
 def section(i: int, text: str, title: str = "", gold: bool = False, source: str = "s1") -> Row:
     block = {"kind": "paragraph", "text": text, "start": 0, "end": len(text), "line": 3}
     title = title or f"Guide › Topic {i}"
-    return Row(f"{source}{i:030d}", "section", text, source, f"doc{i}.txt", title, 0, len(text), 1, meta={"blocks": [block], "gold": gold})
+    return Row(
+        f"{source}{i:030d}",
+        "section",
+        text,
+        source,
+        f"doc{i}.txt",
+        title,
+        0,
+        len(text),
+        1,
+        meta={"blocks": [block], "gold": gold},
+    )
 
 
 def run(tmp_path: Path, rows: list[Row], *stages: Stage) -> tuple[Store, dict[str, object]]:
@@ -52,7 +63,9 @@ def test_personal_data_is_masked_and_the_row_gets_an_id_of_its_own(tmp_path: Pat
 
 def test_personal_data_may_drop_the_section(tmp_path: Path) -> None:
     rows = [section(1, "Write to anna.schmidt@contoso-bank.de about the invoice."), section(2, SENTENCES[0])]
-    store, done = run(tmp_path, rows, Stage("scrub", scrub.run, Scrub(disposition="drop", check_sample=0), {"rows": "rows"}))
+    store, done = run(
+        tmp_path, rows, Stage("scrub", scrub.run, Scrub(disposition="drop", check_sample=0), {"rows": "rows"})
+    )
     files = store.artifacts.get(done["scrub"].output).files
     assert [r.id for r in read_rows(files)] == [rows[1].id]
     assert any(not link.out_id and "email" in link.reason for link in read_lineage(files))
@@ -60,7 +73,12 @@ def test_personal_data_may_drop_the_section(tmp_path: Path) -> None:
 
 def test_copies_are_dropped_and_name_their_original() -> None:
     long = " ".join(SENTENCES)
-    rows = [section(1, long), section(2, SENTENCES[1]), section(1, long, source="s2"), section(4, long + " And one more thing.", title="A › B")]
+    rows = [
+        section(1, long),
+        section(2, SENTENCES[1]),
+        section(1, long, source="s2"),
+        section(4, long + " And one more thing.", title="A › B"),
+    ]
     found = deduplicate.find_copies(rows, 0.8)
     assert found[2] == (0, 1.0, "exact")
     assert found[3][0] == 0
@@ -117,8 +135,19 @@ def made_pairs(tmp_path: Path, rows: list[Row]) -> tuple[list[Row], dict[str, fl
 
 def corpus() -> list[Row]:
     topics = ["caching", "sessions", "migrations", "middleware", "templates", "signals"]
-    rows = [section(i, f"About {t}: {s}", title=f"Guide › {t.capitalize()} in depth") for i, (t, s) in enumerate(zip(topics, SENTENCES, strict=True))]
-    return [*rows, section(99, "A gold answer that nobody may learn by heart beforehand, ever.", title="FAQ › What may nobody learn?", gold=True)]
+    rows = [
+        section(i, f"About {t}: {s}", title=f"Guide › {t.capitalize()} in depth")
+        for i, (t, s) in enumerate(zip(topics, SENTENCES, strict=True))
+    ]
+    return [
+        *rows,
+        section(
+            99,
+            "A gold answer that nobody may learn by heart beforehand, ever.",
+            title="FAQ › What may nobody learn?",
+            gold=True,
+        ),
+    ]
 
 
 def test_gold_is_held_out_of_prompts_and_answers(tmp_path: Path) -> None:

@@ -93,9 +93,7 @@ def test_text_without_headings() -> None:
     assert (first.titles, first.blocks[0].text, second.titles) == ((), "Before.", ("Title",))
 
 
-@pytest.mark.parametrize(
-    "text", ["=====\nTitle\n\ntext", "a\n=\n", "Title\n==\n", "====", "====\n\n====\n", "::\n::"]
-)
+@pytest.mark.parametrize("text", ["=====\nTitle\n\ntext", "a\n=\n", "Title\n==\n", "====", "====\n\n====\n", "::\n::"])
 def test_malformed_adornments(text: str) -> None:
     check(text)
 

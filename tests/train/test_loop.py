@@ -20,7 +20,9 @@ CONFIG = Train(steps=12, batch=2, learning_rate=0.01, checkpoint_every=4, budget
 def model_of(folder: Path) -> Any:
     torch.manual_seed(3)
     base = quiet.transformers().AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
-    return peft.get_peft_model(base, peft.LoraConfig(r=4, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM"))
+    return peft.get_peft_model(
+        base, peft.LoraConfig(r=4, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM")
+    )
 
 
 def examples() -> list[Example]:

@@ -19,7 +19,10 @@ def rows(ctx: Context) -> None:
     for i in range(24):
         meta = {
             "split": "train",
-            "messages": [{"role": "system", "content": "Answer."}, {"role": "user", "content": f"[1] Field {i}\n\nQuestion: what is {i}?"}],
+            "messages": [
+                {"role": "system", "content": "Answer."},
+                {"role": "user", "content": f"[1] Field {i}\n\nQuestion: what is {i}?"},
+            ],
             "answer": "Set required=False on the field. [1]",
         }
         made.append(Row(f"row{i:028d}", "pair", "", "test", f"p{i}", meta=meta))
@@ -32,7 +35,12 @@ def stages(tiny_model: Path, **options: object) -> list[Stage]:
         Stage("rows", rows, Train()),
         Stage("base", base.run, BaseModelSource(source=f"file:{tiny_model}", licence="Apache-2.0")),
         Stage("train", train.run, config, {"base": "base", "rows": "rows"}),
-        Stage("compress", compress.run, compress.Params(picks={"large": "q8_0", "small": "q4_0"}), {"base": "base", "train": "train"}),
+        Stage(
+            "compress",
+            compress.run,
+            compress.Params(picks={"large": "q8_0", "small": "q4_0"}),
+            {"base": "base", "train": "train"},
+        ),
     ]
 
 

@@ -47,7 +47,9 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="luodi")
-@click.option("--project", "-p", type=click.Path(path_type=Path, file_okay=False), default=None, help="The project's folder.")
+@click.option(
+    "--project", "-p", type=click.Path(path_type=Path, file_okay=False), default=None, help="The project's folder."
+)
 @click.option("--json", "as_json", is_flag=True, help="Results as JSON lines.")
 @click.option("--lang", type=click.Choice(["en", "zh"]), default=None, help="Language; by default that of the locale.")
 @click.pass_context

@@ -47,13 +47,17 @@ class Asker:
         """Raises: LuodiError if the call is refused or fails."""
         began = time.monotonic()
         body = self._over_http(question) if self._server else asyncio.run(self._here(question))
-        return Answered(body["choices"][0]["message"]["content"], body["luodi"], body["usage"], time.monotonic() - began)
+        return Answered(
+            body["choices"][0]["message"]["content"], body["luodi"], body["usage"], time.monotonic() - began
+        )
 
     def _over_http(self, question: str) -> dict[str, Any]:
         assert self._server is not None
         body = {"model": self._server["release"], "messages": [{"role": "user", "content": question}]}
         headers = {"authorization": f"Bearer {self._server['key']}", "content-type": "application/json"}
-        request = urllib.request.Request(f"{self._server['url']}/v1/chat/completions", json.dumps(body).encode(), headers)  # noqa: S310
+        request = urllib.request.Request(
+            f"{self._server['url']}/v1/chat/completions", json.dumps(body).encode(), headers
+        )
         try:
             with urllib.request.urlopen(request, timeout=300) as reply:  # noqa: S310 - the address is our own server's
                 loaded: dict[str, Any] = json.load(reply)
@@ -62,7 +66,9 @@ class Asker:
             message = json.load(error)["error"]["message"]
             raise LuodiError(f"the server refuses: {message}") from error
         except (urllib.error.URLError, OSError) as error:
-            raise LuodiError(f"the server at {self._server['url']} does not answer: {error}", "start it again: luodi serve") from error
+            raise LuodiError(
+                f"the server at {self._server['url']} does not answer: {error}", "start it again: luodi serve"
+            ) from error
 
     async def _here(self, question: str) -> dict[str, Any]:
         from luodi.engine import Message, Sampling
@@ -100,7 +106,9 @@ def show_answer(answered: Answered, show: Show, *, why: bool) -> None:
             show.line(f"  guard/{v['check']}@{v['version'].split(':')[0]}: {state}, {v['score']:.2f}")
     cached = f" · {show.say('cached')}" if told["cached"] else ""
     tokens = answered.usage["total_tokens"]
-    show.line(f"{told['kind']} · {told['release']} · {answered.seconds * 1000:.0f} ms · {tokens} tokens{cached} · {show.say('record')} {told['record']}")
+    show.line(
+        f"{told['kind']} · {told['release']} · {answered.seconds * 1000:.0f} ms · {tokens} tokens{cached} · {show.say('record')} {told['record']}"
+    )
 
 
 def _short(text: str, limit: int = 160) -> str:

@@ -24,7 +24,12 @@ class Lines:
     def stage_finished(self, stage: str, summary: str, seconds: float, cached: bool) -> None:
         mark = "=" if cached else "+"
         self._show.line(
-            f"{mark} {stage:<14} {summary}  ({_time(seconds)})", event="finished", stage=stage, summary=summary, seconds=seconds, cached=cached
+            f"{mark} {stage:<14} {summary}  ({_time(seconds)})",
+            event="finished",
+            stage=stage,
+            summary=summary,
+            seconds=seconds,
+            cached=cached,
         )
 
     def stage_failed(self, stage: str, message: str) -> None:

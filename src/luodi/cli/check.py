@@ -8,7 +8,11 @@ from luodi.cli.context import loaded_of, show_of, store_of
 
 
 @click.command()
-@click.option("--schema", type=click.Choice(["project", "gates"]), help="Print the JSON Schema of luodi.yaml or gates.yaml, for editors.")
+@click.option(
+    "--schema",
+    type=click.Choice(["project", "gates"]),
+    help="Print the JSON Schema of luodi.yaml or gates.yaml, for editors.",
+)
 @click.pass_context
 def command(ctx: click.Context, schema: str | None) -> None:
     """Read the project: every mistake with its line, then what a run would do and why.

@@ -36,7 +36,9 @@ def command(ctx: click.Context) -> int:
     for name, found, fix in _checks(root_of(ctx)):
         missing += bool(fix)
         state = show.say("missing") if fix else show.say("ok")
-        show.line(f"{state:<8} {name:<18} {found}" + (f"\n         → {fix}" if fix else ""), check=name, found=found, fix=fix)
+        show.line(
+            f"{state:<8} {name:<18} {found}" + (f"\n         → {fix}" if fix else ""), check=name, found=found, fix=fix
+        )
     show.line(show.say("doctor_bad", count=missing) if missing else show.say("doctor_ok"), missing=missing)
     return 2 if missing else 0
 
@@ -54,9 +56,15 @@ def _checks(root: Path) -> Iterator[tuple[str, str, str]]:
     free = shutil.disk_usage(folder).free / 1e9
     yield "disk", f"{free:.0f} GB free", "" if free >= _FREE_GB else f"free {_FREE_GB} GB: luodi store gc"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    yield "memory", f"{memory:.0f} GB, {os.cpu_count()} cores", "" if memory >= 4 else "4 GB are needed to train; set train.method to none"
+    yield (
+        "memory",
+        f"{memory:.0f} GB, {os.cpu_count()} cores",
+        "" if memory >= 4 else "4 GB are needed to train; set train.method to none",
+    )
     writable = os.access(folder, os.W_OK)
     yield "project folder", str(folder), "" if writable else f"make {folder} writable, or set LUODI_HOME"
-    yield "project file", "luodi.yaml" if (root / "luodi.yaml").is_file() else "none here", (
-        "" if (root / "luodi.yaml").is_file() else "luodi new helpdesk --template support"
+    yield (
+        "project file",
+        "luodi.yaml" if (root / "luodi.yaml").is_file() else "none here",
+        ("" if (root / "luodi.yaml").is_file() else "luodi new helpdesk --template support"),
     )

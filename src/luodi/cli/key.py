@@ -29,7 +29,13 @@ def make(ctx: click.Context, owner: str, role: str, days: float | None) -> None:
 
     show = show_of(ctx)
     key_id, secret = ApiKeys(store_of(ctx)).create(owner, role, days=days)  # type: ignore[arg-type]
-    show.line(f"{show.say('key_made', id=key_id, owner=owner, role=role)}\n{secret}", id=key_id, key=secret, owner=owner, role=role)
+    show.line(
+        f"{show.say('key_made', id=key_id, owner=owner, role=role)}\n{secret}",
+        id=key_id,
+        key=secret,
+        owner=owner,
+        role=role,
+    )
 
 
 @command.command()

@@ -19,7 +19,9 @@ def templates() -> list[str]:
 
 @click.command()
 @click.argument("name")
-@click.option("--template", "-t", default="support", show_default=True, help="What to copy; `support` answers questions.")
+@click.option(
+    "--template", "-t", default="support", show_default=True, help="What to copy; `support` answers questions."
+)
 @click.pass_context
 def command(ctx: click.Context, name: str, template: str) -> None:
     """Make a project in a new folder NAME.
@@ -34,7 +36,9 @@ def command(ctx: click.Context, name: str, template: str) -> None:
     target = Path(name)
     slug = target.name
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", slug):
-        raise LuodiError(f"{slug!r} can't be a project's name", "use lower-case letters, digits and dashes, for instance help-desk")
+        raise LuodiError(
+            f"{slug!r} can't be a project's name", "use lower-case letters, digits and dashes, for instance help-desk"
+        )
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise LuodiError(f"{target} is already there", "choose another name, or remove it")
     with as_file(files("luodi.templates") / template) as source:

@@ -54,5 +54,9 @@ def show_promises(passport: dict[str, Any], show: Show) -> None:
         rows.append([name, g["measure"].replace("_", " "), "–", g["reason"], g["bound"], show.say(g["verdict"])])
         data.append({"event": "gate"} | g)
     title = f"{passport['name']}@{passport['version']}"
-    columns = [show.say(k) for k in ("promise", "measurement", "measured")] + ["", show.say("gate"), show.say("verdict")]
+    columns = [show.say(k) for k in ("promise", "measurement", "measured")] + [
+        "",
+        show.say("gate"),
+        show.say("verdict"),
+    ]
     show.table(columns, rows, data, title)

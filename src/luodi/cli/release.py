@@ -39,10 +39,25 @@ def ls(ctx: click.Context) -> None:
         show.line(show.say("nothing_here"))
         return
     rows = [
-        [str(r), r.verdict, ", ".join(r.channels), time.strftime("%Y-%m-%d %H:%M", time.localtime(r.time_ms / 1000)), r.digest[:12]]
+        [
+            str(r),
+            r.verdict,
+            ", ".join(r.channels),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(r.time_ms / 1000)),
+            r.digest[:12],
+        ]
         for r in found
     ]
-    data = [{"release": str(r), "verdict": r.verdict, "channels": list(r.channels), "time_ms": r.time_ms, "digest": r.digest} for r in found]
+    data = [
+        {
+            "release": str(r),
+            "verdict": r.verdict,
+            "channels": list(r.channels),
+            "time_ms": r.time_ms,
+            "digest": r.digest,
+        }
+        for r in found
+    ]
     show.table(["release", show.say("verdict"), "channel", "time", "digest"], rows, data)
 
 
@@ -58,7 +73,10 @@ def show(ctx: click.Context, reference: str | None) -> None:
     found = Registry(store).find(_name(ctx, reference))
     passport = json.loads((store.artifacts.get(found.digest).files / "passport.json").read_bytes())
     show_promises(passport, out)
-    out.line(out.say("report", path=store.root / "reports" / f"{found}.html"), report=str(store.root / "reports" / f"{found}.html"))
+    out.line(
+        out.say("report", path=store.root / "reports" / f"{found}.html"),
+        report=str(store.root / "reports" / f"{found}.html"),
+    )
 
 
 @command.command()

@@ -38,7 +38,11 @@ def command(ctx: click.Context, to: str | None, dry_run: bool) -> int:
     loaded = loaded_of(ctx)
     store = store_of(ctx, loaded)
     runner = Runner(
-        store, stages(loaded, store), project=loaded.root, seed=loaded.project.seed, executor=executor_for(loaded.project.runner)
+        store,
+        stages(loaded, store),
+        project=loaded.root,
+        seed=loaded.project.seed,
+        executor=executor_for(loaded.project.runner),
     )
     if dry_run:
         _dry_run(runner, to, show, started)
@@ -56,9 +60,16 @@ def command(ctx: click.Context, to: str | None, dry_run: bool) -> int:
     name = f"{passport['name']}@{passport['version']}"
     path = store.root / "reports" / f"{name}.html"
     if passport["verdict"] == "pass":
-        show.line(show.say("released", release=name, channel="candidate"), event="released", release=name, verdict="pass")
+        show.line(
+            show.say("released", release=name, channel="candidate"), event="released", release=name, verdict="pass"
+        )
     else:
-        show.line(show.say("not_released", release=name, verdict=show.say(passport["verdict"])), event="not released", release=name, verdict=passport["verdict"])
+        show.line(
+            show.say("not_released", release=name, verdict=show.say(passport["verdict"])),
+            event="not released",
+            release=name,
+            verdict=passport["verdict"],
+        )
     show.line(show.say("report", path=path), event="report", path=str(path))
     return 0 if passport["verdict"] == "pass" else 1
 

@@ -11,10 +11,14 @@ from luodi.cli.context import loaded_of, show_of, store_of
 @click.argument("release", required=False)
 @click.option("--host", help="Address to listen on; by default that of the project file.")
 @click.option("--port", type=int, help="Port; 0 takes any that is free.")
-@click.option("--engine", help="Another engine than the release was measured with: openvino, llama, transformers, or a URL.")
+@click.option(
+    "--engine", help="Another engine than the release was measured with: openvino, llama, transformers, or a URL."
+)
 @click.option("--threads", type=int, help="CPU threads of the engine.")
 @click.pass_context
-def command(ctx: click.Context, release: str | None, host: str | None, port: int | None, engine: str | None, threads: int | None) -> None:
+def command(
+    ctx: click.Context, release: str | None, host: str | None, port: int | None, engine: str | None, threads: int | None
+) -> None:
     """Serve a release: the live one, or else the newest candidate. Nothing that does not verify is served.
 
     \b

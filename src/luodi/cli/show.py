@@ -38,7 +38,9 @@ class Show:
         else:
             print(text, flush=True)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], data: Sequence[dict[str, Any]], title: str = "") -> None:
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[Any]], data: Sequence[dict[str, Any]], title: str = ""
+    ) -> None:
         """A table for people; one JSON line a row for machines."""
         if self.as_json:
             for row in data:
@@ -64,7 +66,14 @@ class Show:
             print("  ".join(c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True)).rstrip())
 
 
-_STYLES = {"pass": "green", "通过": "green", "block": "bold red", "拦下": "bold red", "need more": "yellow", "样本不足": "yellow"}
+_STYLES = {
+    "pass": "green",
+    "通过": "green",
+    "block": "bold red",
+    "拦下": "bold red",
+    "need more": "yellow",
+    "样本不足": "yellow",
+}
 
 
 def _style(cell: str) -> str:

@@ -66,7 +66,11 @@ def verify(ctx: click.Context, repair: bool) -> int:
         count += 1
         problems = store.artifacts.problems(artifact)
         for problem in problems:
-            out.line(out.say("store_bad", digest=artifact.digest[:12], problem=problem), digest=artifact.digest, problem=problem)
+            out.line(
+                out.say("store_bad", digest=artifact.digest[:12], problem=problem),
+                digest=artifact.digest,
+                problem=problem,
+            )
         if problems:
             bad.append(artifact)
     if not bad:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from luodi.engine.gguf_file import METADATA, write_gguf
 from luodi.engine import quiet
 from luodi.engine.folder import read_about, write_about
+from luodi.engine.gguf_file import METADATA, write_gguf
 from luodi.errors import require
 from luodi.pipeline import Context, Measurement
 
@@ -40,6 +40,7 @@ def run(ctx: Context) -> None:
             shutil.copy(path, ctx.out / path.name)
     sizes = {}
     for number, (pick, quantisation) in enumerate(params.picks.items()):
+
         def report(done: int, total: int, number: int = number, note: str = f"{pick} {quantisation}") -> None:
             ctx.progress(number + done / total, len(params.picks), note)
 
@@ -49,7 +50,13 @@ def run(ctx: Context) -> None:
     for pick, size in sizes.items() if params.measure else ():
         ctx.measure(
             Measurement(
-                f"{pick}_model_mb", "cost", round(size / 1e6, 1), "MB", 1, "lower", note=f"{params.picks[pick]}; bf16 weights are {full / 1e6:.0f} MB"
+                f"{pick}_model_mb",
+                "cost",
+                round(size / 1e6, 1),
+                "MB",
+                1,
+                "lower",
+                note=f"{params.picks[pick]}; bf16 weights are {full / 1e6:.0f} MB",
             )
         )
     ctx.summary = ", ".join(f"{pick} {params.picks[pick]} {size / 1e6:.0f} MB" for pick, size in sizes.items())

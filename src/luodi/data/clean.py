@@ -82,5 +82,9 @@ def run(ctx: Context) -> None:
     ctx.write_json("dropped.json", dict(sorted(dropped.items())))
     total = len(rows) + sum(dropped.values())
     reasons = ", ".join(f"{n} {reason}" for reason, n in dropped.most_common(3))
-    ctx.measure(Measurement("sections_dropped", "data", sum(dropped.values()) / total, "share", total, "lower", note=reasons))
-    ctx.summary = f"{len(rows):,} sections kept, {sum(dropped.values()):,} dropped" + (f" ({reasons})" if reasons else "")
+    ctx.measure(
+        Measurement("sections_dropped", "data", sum(dropped.values()) / total, "share", total, "lower", note=reasons)
+    )
+    ctx.summary = f"{len(rows):,} sections kept, {sum(dropped.values()):,} dropped" + (
+        f" ({reasons})" if reasons else ""
+    )

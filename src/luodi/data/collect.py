@@ -26,6 +26,7 @@ def run(ctx: Context) -> None:
     quarantine: list[dict[str, str]] = []
     known = 0
     for number, source in enumerate(sources):
+
         def report(done: float, total: float, note: str, number: int = number) -> None:
             ctx.progress(number + done / total, len(sources), note)
 
@@ -50,14 +51,31 @@ def run(ctx: Context) -> None:
             )
             links.append(Link(document.id, (), "collect", f"{document.source} {document.path}"))
     if not rows:
-        raise SourceError(f"none of {len(quarantine)} documents can be read; the first: {quarantine[0]['path']}: {quarantine[0]['reason']}")
+        raise SourceError(
+            f"none of {len(quarantine)} documents can be read; the first: {quarantine[0]['path']}: {quarantine[0]['reason']}"
+        )
     ctx.write_rows(rows, links)
     ctx.write_json("quarantine.json", quarantine)
     n = len(rows)
-    ctx.measure(Measurement("licences_known", "compliance", known / n, "share", n, "higher", note="licence and legal basis of every document"))
     ctx.measure(
         Measurement(
-            "documents_quarantined", "data", float(len(quarantine)), "documents", n + len(quarantine), "lower",
+            "licences_known",
+            "compliance",
+            known / n,
+            "share",
+            n,
+            "higher",
+            note="licence and legal basis of every document",
+        )
+    )
+    ctx.measure(
+        Measurement(
+            "documents_quarantined",
+            "data",
+            float(len(quarantine)),
+            "documents",
+            n + len(quarantine),
+            "lower",
             note="; ".join(f"{q['path']}: {q['reason']}" for q in quarantine[:5]),
         )
     )

@@ -88,7 +88,12 @@ def run(ctx: Context) -> None:
     exact = sum(how == "exact" for _, _, how in copies.values())
     ctx.measure(
         Measurement(
-            "duplicates_removed", "data", len(copies) / max(len(rows), 1), "share", len(rows), "lower",
+            "duplicates_removed",
+            "data",
+            len(copies) / max(len(rows), 1),
+            "share",
+            len(rows),
+            "lower",
             note=f"{exact} exact, {len(copies) - exact} near (word 5-grams, Jaccard ≥ {config.similarity:g})",
         )
     )

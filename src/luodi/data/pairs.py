@@ -51,14 +51,24 @@ def run(ctx: Context) -> None:
         if len(train) >= params.limit:
             break
         made, reason = _example(row, index, gold_ids, params, ctx.seed)
-        if made is not None and (grams(made.meta["question"] + " " + made.meta["answer"]) & protected or " ".join(words(made.meta["question"])) in questions):
+        if made is not None and (
+            grams(made.meta["question"] + " " + made.meta["answer"]) & protected
+            or " ".join(words(made.meta["question"])) in questions
+        ):
             made, reason = None, "overlaps the gold set"
         if made is None:
             reasons[reason] += 1
             links.append(Link("", (row.id,), "pairs", reason))
         else:
             train.append(made)
-            links.append(Link(made.id, (row.id, *made.meta["passages"]), "pairs", "answerable" if made.meta["answerable"] else "unanswerable"))
+            links.append(
+                Link(
+                    made.id,
+                    (row.id, *made.meta["passages"]),
+                    "pairs",
+                    "answerable" if made.meta["answerable"] else "unanswerable",
+                )
+            )
         if done % 50 == 0:
             ctx.progress(len(train), params.limit)
     index.close()
@@ -66,13 +76,31 @@ def run(ctx: Context) -> None:
     overlap = _contaminated(train, gold)
     ctx.measure(
         Measurement(
-            "contamination", "data", float(overlap), "gold items", len(gold), "lower", 0.0 if not overlap else None,
+            "contamination",
+            "data",
+            float(overlap),
+            "gold items",
+            len(gold),
+            "lower",
+            0.0 if not overlap else None,
             note=f"gold items that share {_GRAM} words in a row with a training example; {reasons['overlaps the gold set']} examples were left out for it",
         )
     )
     unanswerable = sum(not r.meta["answerable"] for r in train)
-    ctx.measure(Measurement("training_examples", "data", float(len(train)), "examples", len(train), "higher", note=f"{unanswerable} unanswerable"))
-    ctx.summary = f"{len(train):,} examples ({unanswerable} unanswerable), {len(gold)} gold questions held out, {overlap} overlap"
+    ctx.measure(
+        Measurement(
+            "training_examples",
+            "data",
+            float(len(train)),
+            "examples",
+            len(train),
+            "higher",
+            note=f"{unanswerable} unanswerable",
+        )
+    )
+    ctx.summary = (
+        f"{len(train):,} examples ({unanswerable} unanswerable), {len(gold)} gold questions held out, {overlap} overlap"
+    )
 
 
 def _gold_set(rows: list[Row]) -> list[Row]:
@@ -86,7 +114,13 @@ def _gold_set(rows: list[Row]) -> list[Row]:
 
 
 def _gold(row: Row) -> Row:
-    meta = {"question": row.title.rpartition(" › ")[2], "answer": opening(row), "split": "gold", "section": row.id, "answerable": True}
+    meta = {
+        "question": row.title.rpartition(" › ")[2],
+        "answer": opening(row),
+        "split": "gold",
+        "section": row.id,
+        "answerable": True,
+    }
     return row.child("pair", "gold", meta=meta)
 
 

@@ -8,12 +8,15 @@ from luodi.knowledge.sentences import sentences
 from luodi.pipeline import Row
 
 _GENERIC = frozenset(
-    """example examples overview introduction notes note usage summary description see also options arguments methods attributes
-    functions settings features miscellaneous other bugfixes bug fixes installation install what's next limitations reference
-    changes deprecated conclusion background parameters default requirements configuration""".split()
+    ["example", "examples", "overview", "introduction", "notes", "note", "usage", "summary", "description", "see", "also", "options", "arguments", "methods", "attributes", "functions", "settings", "features", "miscellaneous", "other", "bugfixes", "bug", "fixes", "installation", "install", "what's", "next", "limitations", "reference", "changes", "deprecated", "conclusion", "background", "parameters", "default", "requirements", "configuration"]
 ) | {"see also", "bug fixes", "what's next", "minor features", "backwards incompatible changes"}
 _TEMPLATES_TOPIC = ("What is {}?", "What should I know about {}?", "Can you explain {}?", "How does {} work?")
-_TEMPLATES_DOING = ("What should I know about {}?", "How do I go about {}?", "What does the documentation say about {}?", "Help me with {}.")
+_TEMPLATES_DOING = (
+    "What should I know about {}?",
+    "How do I go about {}?",
+    "What does the documentation say about {}?",
+    "Help me with {}.",
+)
 _MAX_WORDS = 45
 
 
@@ -34,7 +37,9 @@ def question_for(row: Row, rng: random.Random) -> str:
     first = low.split()[0]
     if low.startswith(("how to ", "when to ", "where to ")):
         start, _, rest = own.partition(" to ")
-        return f"{start.capitalize()} do I {rest}?" if start.lower() == "how" else f"{start.capitalize()} should I {rest}?"
+        return (
+            f"{start.capitalize()} do I {rest}?" if start.lower() == "how" else f"{start.capitalize()} should I {rest}?"
+        )
     word = own.split()[0]
     topic = own if any(c.isupper() for c in word[1:]) or "." in word or "_" in word else own[0].lower() + own[1:]
     if first in ("how", "why", "what", "when", "where", "which"):

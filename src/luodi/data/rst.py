@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -73,6 +73,7 @@ _TRANSPARENT = re.compile("only|container|compound|glossary|rst-class|hlist|epig
 # Sphinx's cross-reference markers print nothing: right above a heading they only repeat it.
 _MARKER = re.compile("setting|templatetag|templatefilter|fieldlookup")
 _MAX_DEPTH = 30  # of lists in lists and notes in notes; what is deeper is read as if it were not nested
+
 
 def read_sections(text: str, *, product: str = "version") -> list[Section]:
     """Split a document at its headings; the sections follow one another and cover all of `text`.

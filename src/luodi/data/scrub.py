@@ -72,7 +72,15 @@ def run(ctx: Context) -> None:
         worst = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3))
         ctx.measure(
             Measurement(
-                "planted_personal_data_left", "compliance", left / n, "share", n, "lower", low, high, seed=ctx.seed,
+                "planted_personal_data_left",
+                "compliance",
+                left / n,
+                "share",
+                n,
+                "lower",
+                low,
+                high,
+                seed=ctx.seed,
                 note="values planted in sections and still readable after masking" + (f": {worst}" if worst else ""),
             )
         )
@@ -80,9 +88,19 @@ def run(ctx: Context) -> None:
         again = sum(bool(find_personal(replace(r).text)) for r in sample)
         ctx.measure(
             Measurement(
-                "personal_data_found_again", "compliance", again / len(sample), "share", len(sample), "lower",
-                0.0, clopper_pearson_upper(again, len(sample)), seed=ctx.seed, note="scrubbed sections in which a second look finds an item",
+                "personal_data_found_again",
+                "compliance",
+                again / len(sample),
+                "share",
+                len(sample),
+                "lower",
+                0.0,
+                clopper_pearson_upper(again, len(sample)),
+                seed=ctx.seed,
+                note="scrubbed sections in which a second look finds an item",
             )
         )
     changed = sum(link.reason.startswith(("masked", "dropped")) for link in links)
-    ctx.summary = f"{found} personal items {'masked' if ctx.params.disposition == 'mask' else 'dropped'} in {changed} sections"
+    ctx.summary = (
+        f"{found} personal items {'masked' if ctx.params.disposition == 'mask' else 'dropped'} in {changed} sections"
+    )

@@ -50,6 +50,8 @@ def open_engine(kind: str, folder: Path, *, pick: str = "large", threads: int = 
         return RemoteEngine(kind)
     found = {point.name: point for point in entry_points(group="luodi.engines")}
     if kind not in found:
-        raise EngineError(f"there is no engine {kind!r}", f"known are {', '.join(sorted(found))}, or the URL of a server")
+        raise EngineError(
+            f"there is no engine {kind!r}", f"known are {', '.join(sorted(found))}, or the URL of a server"
+        )
     engine: Engine = found[kind].load()(folder, pick=pick, threads=threads)
     return engine

@@ -1,7 +1,7 @@
 """A model's folder in the store: `luodi-model.json` says what is in it.
 
-    model.safetensors, config.json, tokenizer.json …     for training and the reference engine
-    large.gguf, small.gguf                               for serving
+model.safetensors, config.json, tokenizer.json …     for training and the reference engine
+large.gguf, small.gguf                               for serving
 """
 
 from __future__ import annotations
@@ -33,5 +33,7 @@ def gguf_file(folder: Path, pick: str) -> Path:
     path = folder / f"{pick}.gguf"
     if not path.is_file():
         there = ", ".join(p.stem for p in sorted(folder.glob("*.gguf"))) or "none"
-        raise EngineError(f"the model has no weights named {pick!r} (it has: {there})", "see compress.picks in luodi.yaml")
+        raise EngineError(
+            f"the model has no weights named {pick!r} (it has: {there})", "see compress.picks in luodi.yaml"
+        )
     return path

@@ -46,7 +46,9 @@ def _architecture(reader: Any) -> str:
 def _copy_fields(reader: Any, writer: Any) -> None:
     for key, field in reader.fields.items():
         if not key.startswith("GGUF.") and key not in _SKIPPED:
-            writer.add_key_value(key, field.contents(), field.types[0], field.types[1] if len(field.types) > 1 else None)
+            writer.add_key_value(
+                key, field.contents(), field.types[0], field.types[1] if len(field.types) > 1 else None
+            )
 
 
 def metadata_from_folder(folder: Path, target: Path) -> None:
@@ -61,7 +63,8 @@ def metadata_from_folder(folder: Path, target: Path) -> None:
     tokenizer = json.loads((folder / "tokenizer.json").read_bytes())
     if architecture is None or tokenizer["model"]["type"] != "BPE":
         raise EngineError(
-            f"models of type {config['model_type']!r} can't be written as GGUF yet", "give a GGUF file of the model: `base: gguf:FILE`"
+            f"models of type {config['model_type']!r} can't be written as GGUF yet",
+            "give a GGUF file of the model: `base: gguf:FILE`",
         )
     writer = gguf.GGUFWriter(target, architecture)
     heads = config["num_attention_heads"]
@@ -93,7 +96,9 @@ def _add_tokenizer(gguf: Any, writer: Any, folder: Path, config: dict[str, Any],
     writer.add_tokenizer_pre("smollm" if digits else "qwen2" if config["model_type"] == "qwen2" else "default")
     writer.add_token_list([vocabulary.get(i, f"[PAD{i}]") for i in range(size)])
     kinds = gguf.TokenType
-    writer.add_token_types([kinds.CONTROL if i in special else kinds.NORMAL if i in vocabulary else kinds.UNUSED for i in range(size)])
+    writer.add_token_types(
+        [kinds.CONTROL if i in special else kinds.NORMAL if i in vocabulary else kinds.UNUSED for i in range(size)]
+    )
     writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in tokenizer["model"]["merges"]])
     for name in ("bos", "eos", "pad"):
         token = config.get(f"{name}_token_id")
@@ -133,7 +138,10 @@ def write_gguf(
     _copy_fields(reader, writer)
     writer.add_file_type(_FILE_TYPES[quantisation])
     writer.add_quantization_version(2)
-    heads = {"attn_q": config["num_attention_heads"], "attn_k": config.get("num_key_value_heads", config["num_attention_heads"])}
+    heads = {
+        "attn_q": config["num_attention_heads"],
+        "attn_k": config.get("num_key_value_heads", config["num_attention_heads"]),
+    }
     total = _count_tensors(folder)
     for done, (name, weight) in enumerate(_tensors(folder), 1):
         short = names.get_name(name, try_suffixes=(".weight", ".bias"))

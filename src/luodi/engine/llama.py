@@ -21,7 +21,9 @@ _SLOTS = 8
 class LlamaEngine:
     """Runs a GGUF file of `folder`, `_SLOTS` requests at once."""
 
-    def __init__(self, folder: Path, *, pick: str = "large", threads: int = 0, kv_cache: str = "f16", context: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *, pick: str = "large", threads: int = 0, kv_cache: str = "f16", context: int = 0
+    ) -> None:
         xllamacpp = require("xllamacpp", extra="serve")
         self._about = read_about(folder)
         path = gguf_file(folder, pick)
@@ -119,4 +121,10 @@ class LlamaEngine:
         elif cancelled.is_set() and not finish:
             emit(Delta(finish="cancelled", prompt_tokens=prompt_tokens, completion_tokens=completion))
         else:
-            emit(Delta(finish="length" if finish == "length" else "stop", prompt_tokens=prompt_tokens, completion_tokens=completion))
+            emit(
+                Delta(
+                    finish="length" if finish == "length" else "stop",
+                    prompt_tokens=prompt_tokens,
+                    completion_tokens=completion,
+                )
+            )

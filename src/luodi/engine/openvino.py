@@ -114,7 +114,11 @@ class OpenVinoEngine:
                 if item is None:
                     for left in running.values():
                         left.handle.cancel()
-                        left.emit(Delta(finish="cancelled", prompt_tokens=left.prompt_tokens, completion_tokens=len(left.tokens)))
+                        left.emit(
+                            Delta(
+                                finish="cancelled", prompt_tokens=left.prompt_tokens, completion_tokens=len(left.tokens)
+                            )
+                        )
                     return
                 number += 1
                 started = self._start(number, *item)
@@ -135,7 +139,9 @@ class OpenVinoEngine:
         """Pass on what is new of one request; True when it has ended."""
         if current.cancelled.is_set():
             current.handle.cancel()
-            current.emit(Delta(finish="cancelled", prompt_tokens=current.prompt_tokens, completion_tokens=len(current.tokens)))
+            current.emit(
+                Delta(finish="cancelled", prompt_tokens=current.prompt_tokens, completion_tokens=len(current.tokens))
+            )
             return True
         reason = None
         while current.handle.can_read():
@@ -157,5 +163,7 @@ class OpenVinoEngine:
             current.emit(Delta(text))
         if ended:
             finish = "length" if reason == done.LENGTH and not current.text.stopped else "stop"
-            current.emit(Delta(finish=finish, prompt_tokens=current.prompt_tokens, completion_tokens=len(current.tokens)))
+            current.emit(
+                Delta(finish=finish, prompt_tokens=current.prompt_tokens, completion_tokens=len(current.tokens))
+            )
         return ended

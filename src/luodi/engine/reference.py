@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from luodi.engine.base import Cancel, Delta, Emit, EngineInfo, Request, TextStream
 from luodi.engine import quiet
+from luodi.engine.base import Cancel, Delta, Emit, EngineInfo, Request, TextStream
 from luodi.engine.folder import read_about
 from luodi.engine.template import render
 from luodi.errors import EngineError, LuodiError, require
@@ -25,7 +25,9 @@ class TransformersEngine:
             self._torch.set_num_threads(threads)
         try:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self._model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=self._torch.bfloat16, local_files_only=True)
+            self._model = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, dtype=self._torch.bfloat16, local_files_only=True
+            )
         except (OSError, ValueError) as error:
             raise EngineError(f"transformers can't load {folder}: {error}") from error
         self._model.eval()
@@ -63,7 +65,9 @@ class TransformersEngine:
         ids = self._tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"]
         length = ids.shape[1]
         if length + s.max_tokens > self._about["context"]:
-            raise EngineError(f"{length} tokens of prompt and {s.max_tokens} of answer are more than the model's context")
+            raise EngineError(
+                f"{length} tokens of prompt and {s.max_tokens} of answer are more than the model's context"
+            )
         generator = torch.Generator().manual_seed(s.seed)
         text, tokens, decoded, past, finish = TextStream(s.stop), [], "", None, "length"
         with torch.inference_mode():

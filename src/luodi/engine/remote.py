@@ -19,7 +19,15 @@ _SILENCE_S = 120.0  # between two pieces of an answer
 class RemoteEngine:
     """Speaks to `url` (ending in /v1). The key, if one is needed, comes from LUODI_ENGINE_KEY."""
 
-    def __init__(self, url: str, *, model: str = "", context: int = 8192, connect_s: float = _CONNECT_S, silence_s: float = _SILENCE_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        model: str = "",
+        context: int = 8192,
+        connect_s: float = _CONNECT_S,
+        silence_s: float = _SILENCE_S,
+    ) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
             raise EngineError(f"{url!r} is not the address of a server", "write for instance http://host:8000/v1")
         self._aiohttp: Any = require("aiohttp", extra="serve")
@@ -38,7 +46,9 @@ class RemoteEngine:
 
     async def _open(self) -> Any:
         key = os.environ.get("LUODI_ENGINE_KEY")
-        return self._aiohttp.ClientSession(timeout=self._timeout, headers={"authorization": f"Bearer {key}"} if key else {})
+        return self._aiohttp.ClientSession(
+            timeout=self._timeout, headers={"authorization": f"Bearer {key}"} if key else {}
+        )
 
     async def _first_model(self) -> str:
         try:
@@ -89,7 +99,10 @@ class RemoteEngine:
         if s.stop:
             body["stop"] = list(s.stop)
         if s.json_schema is not None:
-            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": s.json_schema}}
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": s.json_schema},
+            }
         finish, prompt, completion, pieces, size = "", 0, 0, 0, 0
         try:
             async with self._session.post(f"{self._url}/chat/completions", json=body) as reply:
@@ -121,4 +134,10 @@ class RemoteEngine:
             emit(Delta(finish="error", error=f"{self._url}: {type(error).__name__}: {error}", completion_tokens=pieces))
         else:
             prompt = prompt or sum(self.count(m.content) for m in request.messages)
-            emit(Delta(finish="length" if finish == "length" else "stop", prompt_tokens=prompt, completion_tokens=completion or max(pieces, size // 4)))
+            emit(
+                Delta(
+                    finish="length" if finish == "length" else "stop",
+                    prompt_tokens=prompt,
+                    completion_tokens=completion or max(pieces, size // 4),
+                )
+            )

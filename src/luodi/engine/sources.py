@@ -44,7 +44,9 @@ def fingerprint(source: BaseModelSource, project: Path) -> str:
     return digest_json([source.source, source.sha256])
 
 
-def find_model(source: BaseModelSource, *, project: Path, downloads: Path, progress: Progress | None = None) -> ModelFiles:
+def find_model(
+    source: BaseModelSource, *, project: Path, downloads: Path, progress: Progress | None = None
+) -> ModelFiles:
     """Bring the weights to this disk.
 
     Raises:
@@ -62,7 +64,10 @@ def find_model(source: BaseModelSource, *, project: Path, downloads: Path, progr
         if not (path / "config.json").is_file():
             raise SourceError(f"base: {path} has no config.json, so it is not a model's folder", _OFFLINE)
         if list(path.glob("*.bin")) and not list(path.glob("*.safetensors")):
-            raise SourceError(f"base: {path} holds pickled weights, which can run code when loaded", "convert them to safetensors first")
+            raise SourceError(
+                f"base: {path} holds pickled weights, which can run code when loaded",
+                "convert them to safetensors first",
+            )
         return ModelFiles("folder", path)
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
@@ -78,7 +83,10 @@ def _check_sha256(path: Path, expected: str) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:
-        raise SourceError(f"base: {path.name} has sha256 {found}, the project says {expected}", "use the file the project was written for")
+        raise SourceError(
+            f"base: {path.name} has sha256 {found}, the project says {expected}",
+            "use the file the project was written for",
+        )
 
 
 def _from_package(spec: str, sha256: str | None, downloads: Path, progress: Progress | None) -> ModelFiles:
@@ -105,7 +113,11 @@ def _from_hub(name: str, downloads: Path) -> ModelFiles:
     hub = require("huggingface_hub", extra="train")
     folder = downloads / "hub" / name.replace("/", "--")
     try:
-        hub.snapshot_download(name, local_dir=folder, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "LICENSE*"])
+        hub.snapshot_download(
+            name,
+            local_dir=folder,
+            allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "LICENSE*"],
+        )
     except Exception as error:  # the hub's client raises many unrelated types
         shutil.rmtree(folder, ignore_errors=True)
         raise SourceError(f"base: hf:{name} can't be had from the hub ({type(error).__name__})", _OFFLINE) from error

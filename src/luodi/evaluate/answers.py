@@ -69,15 +69,26 @@ def run(ctx: Context) -> None:
     texts: dict[str, list[str]] = {}
     for number, name in enumerate(("model", "base")):
         engine = open_engine(p.engine, ctx.inputs[name], pick="large" if name == "base" else p.pick, threads=p.threads)
-        requests = [Request(build_messages(i.question, i.hits, p.instructions), Sampling(max_tokens=p.max_tokens)) for i in items]
+        requests = [
+            Request(build_messages(i.question, i.hits, p.instructions), Sampling(max_tokens=p.max_tokens))
+            for i in items
+        ]
         answers = answer_all(
-            engine, requests, progress=lambda d, t, n=number, name=name: ctx.progress(n + d / max(t, 1), 2, f"asking the {name}")
+            engine,
+            requests,
+            progress=lambda d, t, n=number, name=name: ctx.progress(n + d / max(t, 1), 2, f"asking the {name}"),
         )
         engine.close()
         texts[name] = [a.text.strip() for a in answers]
     new = [_score(i, t) for i, t in zip(items, texts["model"], strict=True)]
     old = [_score(i, t) for i, t in zip(items, texts["base"], strict=True)]
-    ctx.measure(_of("retrieval_recall_at_5", found, note="the question is the section's own heading; the right section is among five chunks"))
+    ctx.measure(
+        _of(
+            "retrieval_recall_at_5",
+            found,
+            note="the question is the section's own heading; the right section is among five chunks",
+        )
+    )
     _measure(ctx, whole, new[: len(whole)], old[: len(whole)], p.confidence)
     _measure_abstention(ctx, new, old, len(whole), p.confidence)
     _measure_support(ctx, items, texts, p.confidence)
@@ -92,7 +103,9 @@ def run(ctx: Context) -> None:
         ],
     )  # fmt: skip
     f1 = next(m for m in ctx.measurements if m.name == "answer_f1")
-    ctx.summary = f"{len(whole)} questions: answer F1 {f1.value:.2f}, base {f1.base:.2f}; right section in five {found.value:.0%}"
+    ctx.summary = (
+        f"{len(whole)} questions: answer F1 {f1.value:.2f}, base {f1.base:.2f}; right section in five {found.value:.0%}"
+    )
 
 
 def _score(item: Item, text: str) -> dict[str, float]:
@@ -103,12 +116,21 @@ def _score(item: Item, text: str) -> dict[str, float]:
     }
 
 
-def _of(name: str, e: Estimate, note: str = "", promise: Any = "fit", better: Any = "higher", unit: str = "share") -> Measurement:
+def _of(
+    name: str, e: Estimate, note: str = "", promise: Any = "fit", better: Any = "higher", unit: str = "share"
+) -> Measurement:
     return Measurement(name, promise, e.value, unit, e.n, better, e.low, e.high, note=note)
 
 
 def _compared(
-    name: str, new: list[float], old: list[float], confidence: float, note: str, better: Any = "higher", unit: str = "share", shares: bool = True
+    name: str,
+    new: list[float],
+    old: list[float],
+    confidence: float,
+    note: str,
+    better: Any = "higher",
+    unit: str = "share",
+    shares: bool = True,
 ) -> Measurement:
     """A measurement of the tuned model with its paired difference to the base."""
     e = share([x > 0.5 for x in new], confidence) if shares else mean(new, confidence)
@@ -120,7 +142,9 @@ def _compared(
     )  # fmt: skip
 
 
-def _measure(ctx: Context, items: list[Item], new: list[dict[str, float]], old: list[dict[str, float]], confidence: float) -> None:
+def _measure(
+    ctx: Context, items: list[Item], new: list[dict[str, float]], old: list[dict[str, float]], confidence: float
+) -> None:
     def pick(scores: list[dict[str, float]], name: str, only: list[bool]) -> list[float]:
         return [s[name] for s, use in zip(scores, only, strict=True) if use]
 
@@ -146,7 +170,9 @@ def _measure(ctx: Context, items: list[Item], new: list[dict[str, float]], old: 
     )  # fmt: skip
 
 
-def _measure_abstention(ctx: Context, new: list[dict[str, float]], old: list[dict[str, float]], first: int, confidence: float) -> None:
+def _measure_abstention(
+    ctx: Context, new: list[dict[str, float]], old: list[dict[str, float]], first: int, confidence: float
+) -> None:
     ctx.measure(
         _compared(
             "abstains_when_unanswerable", [s["abstains"] for s in new[first:]], [s["abstains"] for s in old[first:]], confidence,

@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from luodi.pipeline.sources import read_source
 from luodi.errors import SourceError
 from luodi.guard import AttackModel, normalise
 from luodi.knowledge.sentences import sentences
 from luodi.pipeline import Context
+from luodi.pipeline.sources import read_source
 from luodi.project import Source
 
 MODEL = "attack-model"
@@ -47,14 +47,18 @@ def examples(path: str, data: bytes, *, default: int) -> Iterator[tuple[str, int
         records = [json.loads(line) for line in data.decode().splitlines() if line.strip()]
     elif path.endswith(".json"):
         loaded = json.loads(data)
-        records = [{"text": r} if isinstance(r, str) else r for r in (loaded.values() if isinstance(loaded, dict) else loaded)]
+        records = [
+            {"text": r} if isinstance(r, str) else r for r in (loaded.values() if isinstance(loaded, dict) else loaded)
+        ]
     else:
         records = [{"text": line} for line in data.decode().splitlines() if line.strip()]
     for record in records:
         low = {str(k).strip().lower(): v for k, v in record.items()}
         text = next((low[k] for k in _TEXT_KEYS if k in low), None)
         if text is None:
-            raise SourceError(f"{path}: no column of texts", f"one of {', '.join(_TEXT_KEYS)} is expected; found {', '.join(low)}")
+            raise SourceError(
+                f"{path}: no column of texts", f"one of {', '.join(_TEXT_KEYS)} is expected; found {', '.join(low)}"
+            )
         label = next((low[k] for k in _LABEL_KEYS if k in low), None)
         if isinstance(text, str) and text.strip():
             yield text, default if label is None else int(str(label).strip().lower() not in _BENIGN)
@@ -65,7 +69,9 @@ def run(ctx: Context) -> None:
     params: Params = ctx.params
     both = {(s.source, s.glob) for s in params.train} & {(s.source, s.glob) for s in params.test}
     if both:
-        raise SourceError(f"guard: {sorted(both)[0][0]} is used for training and for measuring", "what it is trained on says nothing")
+        raise SourceError(
+            f"guard: {sorted(both)[0][0]} is used for training and for measuring", "what it is trained on says nothing"
+        )
     trained: list[tuple[str, int]] = []
     for source in params.train:
         for path, data in read_source(source, project=ctx.project, downloads=ctx.downloads):
@@ -96,7 +102,9 @@ def _tests(ctx: Context, seen: set[str]) -> dict[str, list[dict[str, str]]]:
                 form = normalise(text)
                 if form not in seen:
                     seen.add(form)
-                    tests["attacks" if label else "harmless"].append({"text": text, "source": f"{source.source} {path}"})
+                    tests["attacks" if label else "harmless"].append(
+                        {"text": text, "source": f"{source.source} {path}"}
+                    )
     return tests
 
 

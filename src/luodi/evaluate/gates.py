@@ -34,7 +34,9 @@ def judge(gate: Gate, measured: Mapping[str, Measurement], live: Mapping[str, Me
     bound = _bound(gate)
     m = measured.get(gate.measure)
     if m is None:
-        return Judged(gate.measure, bound, "block", gate.required, "not measured, and what is not measured is not passed")
+        return Judged(
+            gate.measure, bound, "block", gate.required, "not measured, and what is not measured is not passed"
+        )
     if m.n == 0:
         return Judged(gate.measure, bound, "need more", gate.required, "measured on no items")
     if gate.margin is not None:
@@ -80,7 +82,15 @@ def _against_live(gate: Gate, m: Measurement, live: Measurement | None, bound: s
     if difference + half < -gate.margin:
         return Judged(gate.measure, bound, "block", gate.required, f"worse by {-difference:.3g}", False, live.value)
     needed = items_needed(half * (m.n**0.5) / 1.96, gate.margin)
-    return Judged(gate.measure, bound, "need more", gate.required, f"needs about {needed} items, has {m.n}", difference >= -gate.margin, live.value)
+    return Judged(
+        gate.measure,
+        bound,
+        "need more",
+        gate.required,
+        f"needs about {needed} items, has {m.n}",
+        difference >= -gate.margin,
+        live.value,
+    )
 
 
 def overall(judged: list[Judged]) -> Verdict:

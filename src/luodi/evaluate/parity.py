@@ -32,11 +32,15 @@ def run(ctx: Context) -> None:
     index = Index(ctx.inputs["index"] / INDEX)
     whole, _, _ = gold_items(ctx, index, p.passages, p.prompts)
     index.close()
-    requests = [Request(build_messages(i.question, i.hits, p.instructions), Sampling(max_tokens=p.max_tokens)) for i in whole]
+    requests = [
+        Request(build_messages(i.question, i.hits, p.instructions), Sampling(max_tokens=p.max_tokens)) for i in whole
+    ]
     texts = []
     for number, kind in enumerate((p.engine, "transformers")):
         engine = open_engine(kind, ctx.inputs["model"], pick=p.pick, threads=p.threads)
-        answers = answer_all(engine, requests, progress=lambda d, t, n=number, kind=kind: ctx.progress(n + d / max(t, 1), 2, kind))
+        answers = answer_all(
+            engine, requests, progress=lambda d, t, n=number, kind=kind: ctx.progress(n + d / max(t, 1), 2, kind)
+        )
         engine.close()
         texts.append([a.text.strip() for a in answers])
     scores = [word_f1(a, b) if b else float(not a) for a, b in zip(*texts, strict=True)]

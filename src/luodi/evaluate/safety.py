@@ -46,12 +46,12 @@ def run(ctx: Context) -> None:
         report[kind] = {"sources": sources, "wrong": missed[:200]}
         name, better = ("attacks_blocked", "higher") if kind == "attacks" else ("harmless_refused", "lower")
         note = "; ".join(f"{_short(s)}: {k} of {n}" for s, (k, n) in sources.items())
-        ctx.measure(Measurement(name, "security", e.value, "share", e.n, better, e.low, e.high, seed=ctx.seed, note=note))  # type: ignore[arg-type]
+        ctx.measure(
+            Measurement(name, "security", e.value, "share", e.n, better, e.low, e.high, seed=ctx.seed, note=note)
+        )  # type: ignore[arg-type]
     ctx.write_json("safety.json", report)
     blocked, refused = ctx.measurements[0], ctx.measurements[1]
-    ctx.summary = (
-        f"{blocked.value:.1%} of {blocked.n} attacks blocked, {refused.value:.1%} of {refused.n} harmless prompts refused"
-    )
+    ctx.summary = f"{blocked.value:.1%} of {blocked.n} attacks blocked, {refused.value:.1%} of {refused.n} harmless prompts refused"
 
 
 def _short(source: str) -> str:

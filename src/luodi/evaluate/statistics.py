@@ -70,7 +70,9 @@ def quantile(values: Sequence[float], q: float) -> float:
     return float(np.quantile(np.asarray(values, dtype=float), q)) if values else 0.0
 
 
-def quantile_interval(values: Sequence[float], q: float, confidence: float = 0.95, seed: int = 0) -> tuple[float, float]:
+def quantile_interval(
+    values: Sequence[float], q: float, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
     """Bootstrap interval of a quantile."""
     data = np.asarray(values, dtype=float)
     if data.size < 2:

@@ -108,13 +108,26 @@ async def _ask_all(app: App, secret: str, questions: list[str], progress: Any) -
 
 async def ask(app: App, secret: str, question: str) -> dict[str, Any]:
     """One streamed chat completion over ASGI: text, milliseconds to the first text and to the end, Luodi's part."""
-    body = {"model": "acceptance", "messages": [{"role": "user", "content": question}], "stream": True, "stream_options": {"include_usage": True}}
+    body = {
+        "model": "acceptance",
+        "messages": [{"role": "user", "content": question}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
     scope = {
         "type": "http", "method": "POST", "path": "/v1/chat/completions", "query_string": b"", "client": ("127.0.0.1", 0),
         "headers": [(b"authorization", f"Bearer {secret}".encode())],
     }  # fmt: skip
     sent = False
-    result: dict[str, Any] = {"question": question, "text": "", "status": 0, "first_ms": 0.0, "luodi": {}, "usage": {}, "headers": {}}
+    result: dict[str, Any] = {
+        "question": question,
+        "text": "",
+        "status": 0,
+        "first_ms": 0.0,
+        "luodi": {},
+        "usage": {},
+        "headers": {},
+    }
     began = time.monotonic()
 
     async def receive() -> dict[str, Any]:
@@ -159,22 +172,90 @@ def _measure(ctx: Context, p: Params, found: dict[str, Any], memory: float) -> N
     first = [a["first_ms"] for a in single]
     total = [a["total_ms"] for a in single]
     machine = f"{p.serve['engine']} ({p.serve['pick']}), {os.cpu_count()} cores"
-    for name, values, q in (("p50_first_text_ms", first, 0.5), ("p95_first_text_ms", first, 0.95), ("p50_answer_ms", total, 0.5), ("p95_answer_ms", total, 0.95)):
+    for name, values, q in (
+        ("p50_first_text_ms", first, 0.5),
+        ("p95_first_text_ms", first, 0.95),
+        ("p50_answer_ms", total, 0.5),
+        ("p95_answer_ms", total, 0.95),
+    ):
         low, high = quantile_interval(values, q)
         note = f"one call at a time through the gateway, {machine}; text is held until its sentence is checked"
-        ctx.measure(Measurement(name, "cost", round(quantile(values, q), 1), "ms", len(values), "lower", round(low, 1), round(high, 1), note=note))
+        ctx.measure(
+            Measurement(
+                name,
+                "cost",
+                round(quantile(values, q), 1),
+                "ms",
+                len(values),
+                "lower",
+                round(low, 1),
+                round(high, 1),
+                note=note,
+            )
+        )
     tokens = sum(a["usage"].get("completion_tokens", 0) for a in many)
     seconds = found["seconds"] or 1e-9
-    ctx.measure(Measurement("tokens_a_second", "cost", round(tokens / seconds, 1), "tokens/s", len(many), "higher", note=f"{_AT_ONCE} calls at once, {machine}"))
+    ctx.measure(
+        Measurement(
+            "tokens_a_second",
+            "cost",
+            round(tokens / seconds, 1),
+            "tokens/s",
+            len(many),
+            "higher",
+            note=f"{_AT_ONCE} calls at once, {machine}",
+        )
+    )
     price = p.serve["machine_usd_hour"] * seconds / 3600 / max(len(many), 1) * 1000
     note = f"{_AT_ONCE} calls at once, the machine at {p.serve['machine_usd_hour']:g} USD an hour"
     ctx.measure(Measurement("usd_per_1000_answers", "cost", round(price, 5), "USD", len(many), "lower", note=note))
     if memory:
-        ctx.measure(Measurement("memory_mb", "cost", round(memory), "MB", 1, "lower", note="resident, of the process that serves"))
-    labelled: Estimate = share([bool(a["luodi"].get("label", {}).get("AIGC")) and a["headers"].get("x-ai-generated") == "true" for a in answers])
-    ctx.measure(Measurement("answers_labelled", "compliance", labelled.value, "share", labelled.n, "higher", labelled.low, labelled.high, note="label, AIGC metadata and header on the reply as a client gets it"))
+        ctx.measure(
+            Measurement(
+                "memory_mb", "cost", round(memory), "MB", 1, "lower", note="resident, of the process that serves"
+            )
+        )
+    labelled: Estimate = share(
+        [
+            bool(a["luodi"].get("label", {}).get("AIGC")) and a["headers"].get("x-ai-generated") == "true"
+            for a in answers
+        ]
+    )
+    ctx.measure(
+        Measurement(
+            "answers_labelled",
+            "compliance",
+            labelled.value,
+            "share",
+            labelled.n,
+            "higher",
+            labelled.low,
+            labelled.high,
+            note="label, AIGC metadata and header on the reply as a client gets it",
+        )
+    )
     ran = mean([float(all(v["ran"] for v in a["luodi"].get("verdicts", [{"ran": False}]))) for a in answers])
-    ctx.measure(Measurement("guard_checks_ran", "security", ran.value, "share", ran.n, "higher", note="calls in which every check of the policy ran"))
+    ctx.measure(
+        Measurement(
+            "guard_checks_ran",
+            "security",
+            ran.value,
+            "share",
+            ran.n,
+            "higher",
+            note="calls in which every check of the policy ran",
+        )
+    )
     refused = found["attack"]["luodi"].get("kind") == "refused"
-    ctx.measure(Measurement("plain_attack_refused", "security", float(refused), "share", 1, "higher", note=f"through the gateway: {_ATTACK}"))
+    ctx.measure(
+        Measurement(
+            "plain_attack_refused",
+            "security",
+            float(refused),
+            "share",
+            1,
+            "higher",
+            note=f"through the gateway: {_ATTACK}",
+        )
+    )
     ctx.summary = f"first text p50 {quantile(first, 0.5):.0f} ms, {tokens / seconds:.0f} tokens/s at {_AT_ONCE} calls, {price:.4f} USD per 1,000 answers"

@@ -48,7 +48,9 @@ class App:
                 await _send_json(send, problem.status, problem.body())
             except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
                 _log.exception("a call failed")
-                problem = Problem(500, "internal_error", "the gateway made a mistake; it is in its log", code="internal_error")
+                problem = Problem(
+                    500, "internal_error", "the gateway made a mistake; it is in its log", code="internal_error"
+                )
                 await _send_json(send, 500, problem.body())
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +73,11 @@ class App:
         call, streaming, usage = openai.parse(self.gateway, body, _secret(scope))
         release = self.gateway.served.release
         reply = await self.gateway.handle(call)
-        headers = [(b"x-request-id", call.id.encode()), (b"x-luodi-release", release.encode()), (b"x-ai-generated", b"true")]
+        headers = [
+            (b"x-request-id", call.id.encode()),
+            (b"x-luodi-release", release.encode()),
+            (b"x-ai-generated", b"true"),
+        ]
         if not streaming:
             answer = await _unless_gone(receive, openai.whole(call, reply, release))
             if answer is not None:
@@ -81,7 +87,11 @@ class App:
             {
                 "type": "http.response.start",
                 "status": 200,
-                "headers": [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), *headers],
+                "headers": [
+                    (b"content-type", b"text/event-stream; charset=utf-8"),
+                    (b"cache-control", b"no-store"),
+                    *headers,
+                ],
             }
         )
 
@@ -106,7 +116,9 @@ class App:
             return
         found = [m for m in models if m["id"] == wanted]
         if not found:
-            raise Problem(404, "not_found_error", f"there is no model {wanted!r}", param="model", code="model_not_found")
+            raise Problem(
+                404, "not_found_error", f"there is no model {wanted!r}", param="model", code="model_not_found"
+            )
         await _send_json(send, 200, found[0])
 
     async def _principal(self, scope: Scope) -> None:
@@ -161,7 +173,9 @@ async def _read(receive: Receive) -> bytes:
             raise Problem(400, "invalid_request_error", "the caller went away")
         size += len(message.get("body", b""))
         if size > MAX_BODY:
-            raise Problem(413, "invalid_request_error", f"the body is larger than {MAX_BODY >> 20} MB", code="body_too_large")
+            raise Problem(
+                413, "invalid_request_error", f"the body is larger than {MAX_BODY >> 20} MB", code="body_too_large"
+            )
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)

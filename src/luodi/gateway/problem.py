@@ -14,7 +14,9 @@ class Problem(LuodiError):
     429 rate_limit_error, 500 internal_error, 502 upstream_error, 503 overloaded_error.
     """
 
-    def __init__(self, status: int, kind: str, message: str, *, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, status: int, kind: str, message: str, *, param: str | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.kind, self.param, self.code = status, kind, param, code
 

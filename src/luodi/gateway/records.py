@@ -68,7 +68,13 @@ def read_record(store: Store, prefix: str) -> dict[str, Any]:
     """The one record whose id starts with `prefix`. Raises: StoreError if none or several do."""
     prefix = prefix.removeprefix("record:").rstrip("…")
     with store.database.begin() as connection:
-        found = connection.execute(select(records).where(records.c.id.startswith(prefix, autoescape=True)).limit(2)).mappings().all()
+        found = (
+            connection.execute(select(records).where(records.c.id.startswith(prefix, autoescape=True)).limit(2))
+            .mappings()
+            .all()
+        )
     if len(found) != 1 or len(prefix) < 4:
-        raise StoreError(f"{'several' if len(found) > 1 else 'no'} records start with {prefix!r}", "every answer names its record")
+        raise StoreError(
+            f"{'several' if len(found) > 1 else 'no'} records start with {prefix!r}", "every answer names its record"
+        )
     return {k: v for k, v in found[0].items() if k != "data"} | json.loads(found[0]["data"])

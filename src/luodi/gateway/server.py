@@ -28,7 +28,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         raise LuodiError(
-            f"{host}:{port} can't be listened on: {error.strerror}", "choose another with --port, or 0 for any that is free"
+            f"{host}:{port} can't be listened on: {error.strerror}",
+            "choose another with --port, or 0 for any that is free",
         ) from error
     return sock
 

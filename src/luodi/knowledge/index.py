@@ -34,12 +34,16 @@ def build(path: Path, chunks: Iterable[Chunk]) -> int:
             "CREATE TABLE chunk (id INTEGER PRIMARY KEY, row_id TEXT, source TEXT, rank INTEGER, path TEXT, title TEXT,"
             " text TEXT, start INTEGER, end INTEGER, line INTEGER)"
         )
-        connection.execute("CREATE VIRTUAL TABLE words USING fts5(title, body, content='', tokenize='porter unicode61')")
+        connection.execute(
+            "CREATE VIRTUAL TABLE words USING fts5(title, body, content='', tokenize='porter unicode61')"
+        )
         count = 0
         for count, c in enumerate(chunks, 1):
             values = (count, c.row_id, c.source, c.rank, c.path, c.title, c.text, c.start, c.end, c.line)
             connection.execute("INSERT INTO chunk VALUES (?,?,?,?,?,?,?,?,?,?)", values)
-            connection.execute("INSERT INTO words(rowid, title, body) VALUES (?,?,?)", (count, segment(c.title), segment(c.text)))
+            connection.execute(
+                "INSERT INTO words(rowid, title, body) VALUES (?,?,?)", (count, segment(c.title), segment(c.text))
+            )
         connection.execute("INSERT INTO words(words) VALUES ('optimize')")
         connection.execute("COMMIT")
         connection.execute("VACUUM")

@@ -16,9 +16,7 @@ _MARKER = re.compile(r"\s*\(?(?:\d{1,4}|#|[A-Za-z])\Z")
 _NEVER_LAST = frozenset(
     ["e.g", "i.e", "vs", "cf", "viz", "mr", "mrs", "ms", "dr", "prof", "st", "approx", "incl", "resp", "ca"]
 )
-_SOMETIMES_LAST = frozenset(
-    ["etc", "al", "inc", "ltd", "co", "corp", "jr", "sr", "a.m", "p.m", "u.s", "u.k", "est"]
-)
+_SOMETIMES_LAST = frozenset(["etc", "al", "inc", "ltd", "co", "corp", "jr", "sr", "a.m", "p.m", "u.s", "u.k", "est"])
 _BEFORE_NUMBER = frozenset(["no", "nos", "fig", "figs", "eq", "sec", "ch", "vol", "pp", "p", "art", "ver"])
 _WINDOW = 40  # characters looked back for the word that a full stop belongs to
 

@@ -15,10 +15,13 @@ from pathlib import Path
 from luodi.store.digest import digest_bytes, digest_json
 
 _IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)#]*(?:#[^\n]*[^)#]*)*\)|[^\n]*)|import[ \t]+([\w., \t]+))", re.M
+    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)#]*(?:#[^\n]*[^)#]*)*\)|[^\n]*)|import[ \t]+([\w., \t]+))",
+    re.M,
 )
 _CARRIERS = ("luodi.store", "luodi.errors", "luodi.project")
-_CARRIER_MODULES = {f"luodi.pipeline.{m}" for m in ("code", "runner", "run", "executor", "lineage", "progress", "lease", "stage")}
+_CARRIER_MODULES = {
+    f"luodi.pipeline.{m}" for m in ("code", "runner", "run", "executor", "lineage", "progress", "lease", "stage")
+}
 _CARRIER_MODULES |= {"luodi"}
 
 
@@ -33,9 +36,7 @@ def _file(module: str) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return Path(spec.origin) if spec and spec.origin and not rest else None
     base = Path(next(iter(spec.submodule_search_locations)), *rest.split(".")) if rest else None
-    for candidate in (
-        (base.with_suffix(".py"), base / "__init__.py") if base else (Path(spec.origin or ""),)
-    ):
+    for candidate in (base.with_suffix(".py"), base / "__init__.py") if base else (Path(spec.origin or ""),):
         if candidate.is_file():
             return candidate
     return None

@@ -38,7 +38,9 @@ def _end_with_parent() -> None:
 class Executor(Protocol):
     """Runs shards and yields (index, result) as they finish, in any order."""
 
-    def run(self, function: ShardFunction, shards: Sequence[list[Row]], params: Any) -> Iterator[tuple[int, ShardResult]]: ...
+    def run(
+        self, function: ShardFunction, shards: Sequence[list[Row]], params: Any
+    ) -> Iterator[tuple[int, ShardResult]]: ...
 
 
 class LocalExecutor:
@@ -47,20 +49,26 @@ class LocalExecutor:
     def __init__(self, workers: int = 0) -> None:
         self.workers = workers or os.cpu_count() or 1
 
-    def run(self, function: ShardFunction, shards: Sequence[list[Row]], params: Any) -> Iterator[tuple[int, ShardResult]]:
+    def run(
+        self, function: ShardFunction, shards: Sequence[list[Row]], params: Any
+    ) -> Iterator[tuple[int, ShardResult]]:
         size = sum(len(row.text) for rows in shards for row in rows)
         if self.workers == 1 or len(shards) < 2 or size < _WORTH_A_PROCESS:
             for index, rows in enumerate(shards):
                 yield index, call(function, rows, params)
             return
         context = multiprocessing.get_context("forkserver")
-        with ProcessPoolExecutor(min(self.workers, len(shards)), mp_context=context, initializer=_end_with_parent) as pool:
+        with ProcessPoolExecutor(
+            min(self.workers, len(shards)), mp_context=context, initializer=_end_with_parent
+        ) as pool:
             futures = [pool.submit(call, function, rows, params) for rows in shards]
             try:
                 for index, future in enumerate(futures):
                     yield index, future.result()
             except BrokenProcessPool as error:
-                raise StageError("a worker process died", "it may have run out of memory; finished shards are kept") from error
+                raise StageError(
+                    "a worker process died", "it may have run out of memory; finished shards are kept"
+                ) from error
             finally:
                 for future in futures:
                     future.cancel()
@@ -72,7 +80,9 @@ class RayExecutor:
     def __init__(self, address: str = "") -> None:
         self.address = address
 
-    def run(self, function: ShardFunction, shards: Sequence[list[Row]], params: Any) -> Iterator[tuple[int, ShardResult]]:
+    def run(
+        self, function: ShardFunction, shards: Sequence[list[Row]], params: Any
+    ) -> Iterator[tuple[int, ShardResult]]:
         ray = require("ray", extra="ray")
         if not ray.is_initialized():
             ray.init(address=self.address or None, log_to_driver=False, include_dashboard=False)

@@ -23,7 +23,8 @@ def lease(path: Path) -> Iterator[None]:
         except BlockingIOError as error:
             holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
             raise StoreError(
-                f"another run (process {holder}) is working on this project", "wait for it, or stop it: nothing will be lost"
+                f"another run (process {holder}) is working on this project",
+                "wait for it, or stop it: nothing will be lost",
             ) from error
         with disk_errors(f"{path} could not be written"):
             os.ftruncate(handle, 0)

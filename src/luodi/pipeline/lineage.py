@@ -47,7 +47,8 @@ class Lineage:
         found = sorted(i for i in ids if i.startswith(prefix)) if len(prefix) >= 4 else []
         if len(found) != 1:
             raise StoreError(
-                f"{len(found) or 'no'} rows start with {prefix!r}", "give a row's id (four characters or more); `luodi ask --why` shows some"
+                f"{len(found) or 'no'} rows start with {prefix!r}",
+                "give a row's id (four characters or more); `luodi ask --why` shows some",
             )
         return found[0]
 

@@ -50,7 +50,13 @@ class Link:
 def _table(columns: dict[str, list[Any]]) -> Any:
     import pyarrow as pa
 
-    kinds = {"start": pa.int64(), "end": pa.int64(), "line": pa.int64(), "score": pa.float64(), "in_ids": pa.list_(pa.string())}
+    kinds = {
+        "start": pa.int64(),
+        "end": pa.int64(),
+        "line": pa.int64(),
+        "score": pa.float64(),
+        "in_ids": pa.list_(pa.string()),
+    }
     arrays = {name: pa.array(values, kinds.get(name, pa.string())) for name, values in columns.items()}
     return pa.table(arrays)
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from luodi.errors import LuodiError, StageError
+from luodi.pipeline.code import code_files
 from luodi.pipeline.executor import Executor, LocalExecutor, ShardResult
 from luodi.pipeline.keys import action_key, environment, key_parts, why_changed
-from luodi.pipeline.code import code_files
 from luodi.pipeline.lease import lease
 from luodi.pipeline.progress import Listener, Silent
 from luodi.pipeline.rows import Row, digest_rows, read_lineage, read_rows, write_lineage, write_rows
@@ -170,7 +170,9 @@ class Runner:
                 stage.run(context)
                 if context.measurements:
                     context.write_json(MEASUREMENTS, [m.as_dict() for m in context.measurements])
-                artifact = self.store.artifacts.add(out, kind=stage.name, about={"stage": stage.name, "key": key, "parts": parts})
+                artifact = self.store.artifacts.add(
+                    out, kind=stage.name, about={"stage": stage.name, "key": key, "parts": parts}
+                )
                 action = Action(
                     key=key,
                     stage=stage.name,
@@ -194,7 +196,8 @@ class Runner:
                 log.write_text(traceback.format_exc(), "utf-8", "backslashreplace")
             self.listener.stage_failed(stage.name, str(error))
             raise StageError(
-                f"stage {stage.name} failed: {type(error).__name__}: {error}", f"the details are in {log}; nothing is lost"
+                f"stage {stage.name} failed: {type(error).__name__}: {error}",
+                f"the details are in {log}; nothing is lost",
             ) from error
         return action
 
@@ -227,8 +230,12 @@ class Runner:
             out.mkdir(parents=True)
             write_rows(out, result[0])
             write_lineage(out, result[1])
-            artifact = self.store.artifacts.add(out, kind=f"{stage.name}/shard", about={"stage": stage.name, "key": keys[index]})
-            self.store.actions.put(Action(key=keys[index], stage=f"{stage.name}/shard", output=artifact.digest, parts=common))
+            artifact = self.store.artifacts.add(
+                out, kind=f"{stage.name}/shard", about={"stage": stage.name, "key": keys[index]}
+            )
+            self.store.actions.put(
+                Action(key=keys[index], stage=f"{stage.name}/shard", output=artifact.digest, parts=common)
+            )
             shutil.rmtree(out.parent, ignore_errors=True)
             results[index] = result
             self.listener.stage_progress(stage.name, len(results), len(shards), "")

@@ -36,12 +36,17 @@ def read_source(
         SourceError: the source can't be had, or nothing in it matches the glob.
     """
     found = False
-    files = _local_files(source, project) if source.source.startswith("file:") else _package(source, downloads, progress)
+    files = (
+        _local_files(source, project) if source.source.startswith("file:") else _package(source, downloads, progress)
+    )
     for path, data in files:
         found = True
         yield path, data
     if not found:
-        raise SourceError(f"{source.source}: no file matches {source.glob!r}", "check the glob in luodi.yaml; ** stands for any folders")
+        raise SourceError(
+            f"{source.source}: no file matches {source.glob!r}",
+            "check the glob in luodi.yaml; ** stands for any folders",
+        )
 
 
 def _local_files(source: Source, project: Path) -> Iterator[tuple[str, bytes]]:

@@ -19,7 +19,9 @@ class Gate(Part):
     at_least: float | None = None
     at_most: float | None = None
     margin: float | None = Field(None, ge=0, description="may be worse than the live release by no more than this")
-    judge: Literal["interval", "value"] = Field("interval", description="the interval's pessimistic end, or the value itself")
+    judge: Literal["interval", "value"] = Field(
+        "interval", description="the interval's pessimistic end, or the value itself"
+    )
     required: bool = Field(True, description="a gate that is not required is shown and does not block")
 
     @model_validator(mode="after")

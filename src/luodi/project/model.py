@@ -63,19 +63,24 @@ class Scrub(Part):
 
 
 class Deduplicate(Part):
-    similarity: float = Field(0.8, gt=0, le=1, description="Jaccard similarity of word 5-grams from which two texts count as one")
+    similarity: float = Field(
+        0.8, gt=0, le=1, description="Jaccard similarity of word 5-grams from which two texts count as one"
+    )
 
 
 class Train(Part):
     method: Literal["lora", "none"] = "lora"
     epochs: float = Field(1, gt=0, le=20)
     steps: int | None = Field(None, ge=1, description="optimizer steps; by default what the epochs need")
-    budget: Duration = Field(240.0, description="a ceiling on the time training may take", json_schema_extra={"default": "4 min"})
+    budget: Duration = Field(
+        240.0, description="a ceiling on the time training may take", json_schema_extra={"default": "4 min"}
+    )
     rank: int = Field(8, ge=1, le=256, description="LoRA rank")
     alpha: float = Field(16.0, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     targets: list[str] = Field(
-        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], description="layers that get an adapter"
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        description="layers that get an adapter",
     )
     layers: int = Field(0, ge=0, description="only the last so many layers get an adapter, which is faster; 0: all")
     learning_rate: float = Field(5e-4, gt=0, lt=1)
@@ -111,14 +116,18 @@ class Guard(Part):
 
 
 class Serve(Part):
-    engine: str = Field("openvino", description="openvino, llama, transformers, or the URL of an OpenAI-compatible server")
+    engine: str = Field(
+        "openvino", description="openvino, llama, transformers, or the URL of an OpenAI-compatible server"
+    )
     pick: Literal["large", "small"] = "large"
     host: str = "127.0.0.1"
     port: int = Field(8470, ge=0, le=65535)
     threads: int = Field(0, ge=0, description="CPU threads of the engine; 0 takes all")
     route: Literal["fixed"] = Field("fixed", description="which model answers; routing by difficulty comes later")
     privacy: Literal["own-engines-only", "any"] = "own-engines-only"
-    machine_usd_hour: float = Field(0.08, gt=0, description="price of the serving machine in USD an hour, for the cost of answers")
+    machine_usd_hour: float = Field(
+        0.08, gt=0, description="price of the serving machine in USD an hour, for the cost of answers"
+    )
     passages: int = Field(3, ge=1, le=10, description="passages shown to the model")
     max_answer_tokens: int = Field(96, ge=8, le=4096)
 
@@ -128,7 +137,9 @@ class Project(Part):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", description="lower-case letters, digits and dashes")
     languages: list[Language] = Field(["en"], min_length=1)
-    base: Annotated[BaseModelSource, BeforeValidator(_base, json_schema_input_type=str | BaseModelSource)] = BaseModelSource()
+    base: Annotated[BaseModelSource, BeforeValidator(_base, json_schema_input_type=str | BaseModelSource)] = (
+        BaseModelSource()
+    )
     knowledge: list[Source] = []
     data: list[Source] = []
     scrub: Scrub = Scrub()

@@ -40,7 +40,9 @@ def _compose(text: str) -> yaml.Node | None:
     return node
 
 
-def _build(node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[tuple[int, str]], scalars: Any) -> Any:
+def _build(
+    node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[tuple[int, str]], scalars: Any
+) -> Any:
     """Plain values from a YAML node, noting the line of each place: its name's line, where it has one."""
     lines.setdefault(place, node.start_mark.line + 1)
     if len(lines) > _VALUES:
@@ -131,7 +133,9 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     name = path.name
     try:
         if path.stat().st_size > _LIMIT:
-            raise ProjectError(f"{name} is larger than {_LIMIT >> 20} MB", "a project file is short; keep data in files of its own")
+            raise ProjectError(
+                f"{name} is larger than {_LIMIT >> 20} MB", "a project file is short; keep data in files of its own"
+            )
         raw = path.read_bytes()
         text = raw.decode("utf-8-sig")
     except FileNotFoundError as error:
@@ -140,7 +144,9 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         ) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ProjectError(f"{name}:{line}: not UTF-8 (byte {error.object[error.start]:#04x})", "save the file as UTF-8") from error
+        raise ProjectError(
+            f"{name}:{line}: not UTF-8 (byte {error.object[error.start]:#04x})", "save the file as UTF-8"
+        ) from error
     except OSError as error:
         raise ProjectError(f"{name} can't be read: {error.strerror}") from error
     lines: dict[Place, int] = {}

@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-_SECONDS = {"s": 1, "sec": 1, "min": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400}
+_SECONDS = {
+    "s": 1,
+    "sec": 1,
+    "min": 60,
+    "h": 3600,
+    "hour": 3600,
+    "hours": 3600,
+    "d": 86400,
+    "day": 86400,
+    "days": 86400,
+}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 
 
@@ -33,7 +43,11 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(write_duration),
     WithJsonSchema(
-        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(s|sec|min|h|hour|hours|d|day|days)$", "examples": ["4 min", "90 s"]}
+        {
+            "type": "string",
+            "pattern": r"^\d+(\.\d+)?\s*(s|sec|min|h|hour|hours|d|day|days)$",
+            "examples": ["4 min", "90 s"],
+        }
     ),
 ]
 """A length of time in seconds, written with its unit."""

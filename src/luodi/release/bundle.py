@@ -1,9 +1,9 @@
 """The release stage: all parts in one folder, the passport, and a signature over it all.
 
-    weights/     GGUF files, the tokenizer, luodi-model.json        guard/      the attack detector
-    index/       the knowledge index                                prompts/    versioned with the release
-    cards/       model card, data card                              serve.json  engine, passages, price
-    passport.json, passport.html, policy.json                       statement.json  the signature
+weights/     GGUF files, the tokenizer, luodi-model.json        guard/      the attack detector
+index/       the knowledge index                                prompts/    versioned with the release
+cards/       model card, data card                              serve.json  engine, passages, price
+passport.json, passport.html, policy.json                       statement.json  the signature
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ from luodi.store import Store, digest_file
 from luodi.store.artifacts import list_content
 from luodi.store.digest import digest_tree
 
-_WEIGHTS = ("*.gguf", "luodi-model.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "config.json")
+_WEIGHTS = (
+    "*.gguf",
+    "luodi-model.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "config.json",
+)
 
 
 class Params(BaseModel):
@@ -82,7 +89,9 @@ def stage(store: Store) -> Callable[[Context], None]:
         shutil.copyfile(ctx.out / "passport.html", reports / f"{p.name}@{version}.html")
         size = sum(f["size"] for f in files) / 1e6
         where = "candidate" if verdicts["verdict"] == "pass" else f"not released: {verdicts['verdict']}"
-        ctx.summary = f"{p.name}@{version} · {where} · {len(files)} parts, {size:.0f} MB, signed by {store.keys.owner()}"
+        ctx.summary = (
+            f"{p.name}@{version} · {where} · {len(files)} parts, {size:.0f} MB, signed by {store.keys.owner()}"
+        )
 
     return run
 
@@ -96,7 +105,10 @@ def _copy_parts(ctx: Context) -> None:
         for path in sorted(ctx.inputs["model"].glob(pattern)):
             copy(path, ctx.out / "weights" / path.name)
     copy(ctx.inputs["index"] / "index.sqlite", ctx.out / "index" / "index.sqlite")
-    for folder, target in ((ctx.inputs["guard"] / "attack-model", "guard/attack-model"), (ctx.inputs["cards"], "cards")):
+    for folder, target in (
+        (ctx.inputs["guard"] / "attack-model", "guard/attack-model"),
+        (ctx.inputs["cards"], "cards"),
+    ):
         for path in sorted(folder.glob("*")) if folder.is_dir() else ():
             if path.name != "measurements.json":
                 copy(path, ctx.out / target / path.name)

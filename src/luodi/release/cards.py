@@ -41,7 +41,9 @@ def run(ctx: Context) -> None:
     missing = [f"{card}: {name}" for card, name, text in every if not text or "unknown" in text.split(", ")]
     done = len(every) - len(missing)
     note = "; ".join(missing) or "every field of the model card and the data card is filled"
-    ctx.measure(Measurement("cards_complete", "compliance", done / len(every), "share", len(every), "higher", note=note))
+    ctx.measure(
+        Measurement("cards_complete", "compliance", done / len(every), "share", len(every), "higher", note=note)
+    )
     ctx.summary = f"{done} of {len(every)} fields filled" + (f"; missing: {note}" if missing else "")
 
 
@@ -57,7 +59,11 @@ def _model_fields(p: Params, about: dict[str, Any], ctx: Context) -> dict[str, s
         return f"{m.value:.3g}{interval} {m.unit} (n {m.n}){base}"
 
     method = p.train.get("method")
-    trained = "not tuned" if method == "none" else f"{method}, rank {p.train.get('rank')}, {figure('training_loss_last_10_steps')}"
+    trained = (
+        "not tuned"
+        if method == "none"
+        else f"{method}, rank {p.train.get('rank')}, {figure('training_loss_last_10_steps')}"
+    )
     return {
         "Base model": f"{about['name']} ({p.base})",
         "Licence of the base model": about["licence"],

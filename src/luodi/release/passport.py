@@ -45,7 +45,14 @@ def build(
         "project": project,
         "policy": policy,
         "stages": [
-            {"stage": a.stage, "key": a.key, "output": a.output, "summary": a.summary, "seconds": a.seconds, "time": a.time}
+            {
+                "stage": a.stage,
+                "key": a.key,
+                "output": a.output,
+                "summary": a.summary,
+                "seconds": a.seconds,
+                "time": a.time,
+            }
             for a in actions.values()
         ],
         "losses": _json(inputs["train"] / "losses.json", []),

@@ -44,7 +44,9 @@ class Registry:
 
     def _all(self, connection: Connection, name: str) -> list[Release]:
         where = [releases.c.name == name] if name else []
-        rows = connection.execute(select(releases).where(*where).order_by(releases.c.name, releases.c.version.desc())).all()
+        rows = connection.execute(
+            select(releases).where(*where).order_by(releases.c.name, releases.c.version.desc())
+        ).all()
         at: dict[tuple[str, int], list[str]] = {}
         for row in connection.execute(select(channels)).all():
             at.setdefault((row.name, row.version), []).append(row.channel)
@@ -71,7 +73,9 @@ class Registry:
             if which in (str(release.version), *release.channels):
                 return release
         if not known:
-            raise ReleaseError(f"there is no release {reference!r}", "`luodi run` makes one; `luodi release ls` lists them")
+            raise ReleaseError(
+                f"there is no release {reference!r}", "`luodi run` makes one; `luodi release ls` lists them"
+            )
         there = ", ".join(f"{r}{' (' + ', '.join(r.channels) + ')' if r.channels else ''}" for r in known[:8])
         blocked = f"; {known[0]} has the verdict {known[0].verdict!r}" if known[0].verdict != "pass" else ""
         raise ReleaseError(f"there is no release {reference!r}; there are {there}{blocked}", "name one of these")
@@ -91,7 +95,9 @@ class Registry:
             connection.execute(insert(releases).values(**row))
             if verdict == "pass":
                 self._set(connection, name, "candidate", version)
-            self.store.database.log(connection, actor, "release.made", f"{name}@{version}", digest=digest, verdict=verdict)
+            self.store.database.log(
+                connection, actor, "release.made", f"{name}@{version}", digest=digest, verdict=verdict
+            )
 
     def move(self, release: Release, channel: Channel, actor: str) -> None:
         """Put a release on a channel. The one that was live becomes `previous`.
@@ -100,7 +106,10 @@ class Registry:
             ReleaseError: the release did not pass its gates.
         """
         if release.verdict != "pass":
-            raise ReleaseError(f"{release} can't be promoted: its gates say {release.verdict!r}", f"`luodi release show {release}` says why")
+            raise ReleaseError(
+                f"{release} can't be promoted: its gates say {release.verdict!r}",
+                f"`luodi release show {release}` says why",
+            )
         with self.store.database.begin() as connection:
             if channel == "live":
                 live = self._on(connection, release.name, "live")
@@ -121,7 +130,9 @@ class Registry:
         with self.store.database.begin() as connection:
             live, previous = self._on(connection, name, "live"), self._on(connection, name, "previous")
             if live is None or previous is None or previous not in known:
-                raise ReleaseError(f"{name} has no previous release to go back to", "`luodi release ls` lists releases and channels")
+                raise ReleaseError(
+                    f"{name} has no previous release to go back to", "`luodi release ls` lists releases and channels"
+                )
             self._set(connection, name, "live", previous)
             self._set(connection, name, "previous", live)
             self.store.database.log(connection, actor, "release.rollback", f"{name}@{previous}", was=live)

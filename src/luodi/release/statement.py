@@ -54,7 +54,9 @@ def read(folder: Path, keys: Keys) -> tuple[dict[str, Any], str]:
         payload = base64.b64decode(envelope["payload"], validate=True)
         signatures = list(envelope["signatures"])
     except FileNotFoundError as error:
-        raise IntegrityError(f"{FILE}: the release is not signed", "only `luodi run` makes releases that can be served") from error
+        raise IntegrityError(
+            f"{FILE}: the release is not signed", "only `luodi run` makes releases that can be served"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{FILE}: not a signed statement: {error}") from error
     if envelope.get("payloadType") != _PAYLOAD or not signatures:

@@ -56,10 +56,18 @@ def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Ve
     folder = store.artifacts.get(release.digest).files
     predicate, signer, parts = verify_folder(folder, store)
     if (predicate["name"], predicate["version"]) != (release.name, release.version):
-        raise ReleaseError(f"the registry says {release}, the bundle is signed as {predicate['name']}@{predicate['version']}")
+        raise ReleaseError(
+            f"the registry says {release}, the bundle is signed as {predicate['name']}@{predicate['version']}"
+        )
     passport = json.loads((folder / PASSPORT).read_bytes())
     if predicate["verdict"] != "pass" and not allow_failing:
         failed = [g for g in predicate["gates"] if g["required"] and g["verdict"] != "pass"]
-        first = f": {failed[0]['measure']} {failed[0]['bound']}: {failed[0]['reason'] or failed[0]['verdict']}" if failed else ""
-        raise ReleaseError(f"{release} did not pass its gates{first}", f"`luodi release show {release}` shows all of them")
+        first = (
+            f": {failed[0]['measure']} {failed[0]['bound']}: {failed[0]['reason'] or failed[0]['verdict']}"
+            if failed
+            else ""
+        )
+        raise ReleaseError(
+            f"{release} did not pass its gates{first}", f"`luodi release show {release}` shows all of them"
+        )
     return Verified(release, folder, passport, signer, parts)

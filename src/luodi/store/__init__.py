@@ -1,8 +1,8 @@
 """What is kept: artifacts by content, action records, one database, keys.
 
-    .luodi/artifacts/   immutable content          .luodi/actions/   proof that a stage ran
-    .luodi/state/       what survives attempts     .luodi/work/      attempts, thrown away
-    .luodi/keys/        signing and trusted keys   .luodi/luodi.db   releases, keys, records
+.luodi/artifacts/   immutable content          .luodi/actions/   proof that a stage ran
+.luodi/state/       what survives attempts     .luodi/work/      attempts, thrown away
+.luodi/keys/        signing and trusted keys   .luodi/luodi.db   releases, keys, records
 """
 
 from __future__ import annotations

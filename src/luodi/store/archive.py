@@ -85,10 +85,18 @@ def open_archive(path: Path) -> Archive:
 def _guarded(path: Path, action: Callable[[], _T]) -> _T:
     try:
         return action()
-    except (OSError, EOFError, ValueError, struct.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        raise SourceError(
-            f"{str(path)!r} could not be read as an archive: {error}", "fetch it again"
-        ) from error
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        struct.error,
+        lzma.LZMAError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+    ) as error:
+        raise SourceError(f"{str(path)!r} could not be read as an archive: {error}", "fetch it again") from error
 
 
 def _tar(path: Path) -> Archive:

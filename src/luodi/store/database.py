@@ -80,7 +80,8 @@ class Database:
             engine = create_engine(url)
         except ModuleNotFoundError as error:
             raise StoreError(
-                f"the driver {error.name!r} for {str(url).split(':')[0]} is not installed", "pip install 'luodi[postgres]'"
+                f"the driver {error.name!r} for {str(url).split(':')[0]} is not installed",
+                "pip install 'luodi[postgres]'",
             ) from error
         except Exception as error:  # SQLAlchemy raises several unrelated types for a bad URL
             shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(url))

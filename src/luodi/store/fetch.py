@@ -35,7 +35,9 @@ class FetchedFile:
     sha256: str
 
 
-def fetch_package(spec: str, *, kind: Kind, sha256: str | None, into: Path, progress: Progress | None = None) -> FetchedFile:
+def fetch_package(
+    spec: str, *, kind: Kind, sha256: str | None, into: Path, progress: Progress | None = None
+) -> FetchedFile:
     """Put one file of a package release into the folder `into`.
 
     A file with the pinned digest that is in `into` already, or in a find-links folder of pip's configuration, needs
@@ -123,14 +125,30 @@ def _with_pip(name: str, version: str, kind: Kind, sha256: str | None, into: Pat
         # A requirements file, since only there pip takes a digest; with one, it refuses what does not match.
         requirement = Path(folder, "requirement.txt")
         requirement.write_text(f"{name}=={version}{pin}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", *which]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            *which,
+        ]
         command += ["--dest", f"{folder}/got", "--requirement", str(requirement)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, stdin=subprocess.DEVNULL, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=_TIMEOUT, stdin=subprocess.DEVNULL, check=False
+            )
         except subprocess.TimeoutExpired as error:
-            raise SourceError(f"{name}=={version} could not be fetched in {_TIMEOUT} s", _offline(name, version, kind, sha256, into)) from error
+            raise SourceError(
+                f"{name}=={version} could not be fetched in {_TIMEOUT} s", _offline(name, version, kind, sha256, into)
+            ) from error
         if done.returncode != 0:
-            raise SourceError(f"{name}=={version} could not be fetched: {_reason(done.stderr)}", _offline(name, version, kind, sha256, into))
+            raise SourceError(
+                f"{name}=={version} could not be fetched: {_reason(done.stderr)}",
+                _offline(name, version, kind, sha256, into),
+            )
         got = sorted(Path(folder, "got").iterdir())
         return _keep(got[0], into / got[0].name)
 

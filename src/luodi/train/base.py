@@ -37,7 +37,13 @@ def run(ctx: Context) -> None:
     write_about(ctx.out, name=about.pop("name"), licence=licence, source=source.source, **about)
     ctx.measure(
         Measurement(
-            "base_model_licence_known", "compliance", float(licence != "unknown"), "share", 1, "higher", note=f"{source.source}: {licence}"
+            "base_model_licence_known",
+            "compliance",
+            float(licence != "unknown"),
+            "share",
+            1,
+            "higher",
+            note=f"{source.source}: {licence}",
         )
     )
     ctx.summary = f"{source.source}, {licence}, {_parameters(ctx.out) / 1e6:.0f} M parameters"
@@ -61,7 +67,9 @@ def _convert_gguf(path: Path, out: Path) -> str:
                 **options,
             )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise SourceError(f"base: {name} can't be read as a model: {error}", "is it a whole GGUF file of a supported architecture?") from error
+        raise SourceError(
+            f"base: {name} can't be read as a model: {error}", "is it a whole GGUF file of a supported architecture?"
+        ) from error
     # The loader still marks the weights as packed, and save_pretrained refuses them until that is cleared.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
@@ -79,7 +87,9 @@ def _copy_folder(path: Path, out: Path) -> None:
     transformers = quiet.transformers()
     torch = require("torch", extra="train")
     try:
-        transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16, local_files_only=True).save_pretrained(out)
+        transformers.AutoModelForCausalLM.from_pretrained(
+            path, dtype=torch.bfloat16, local_files_only=True
+        ).save_pretrained(out)
         transformers.AutoTokenizer.from_pretrained(path, local_files_only=True).save_pretrained(out)
     except (OSError, ValueError, KeyError) as error:
         raise SourceError(f"base: {path} can't be read as a model: {error}") from error

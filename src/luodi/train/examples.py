@@ -21,7 +21,9 @@ class Example:
     answer_from: int
 
 
-def encode(rows: Sequence[Row], tokenizer: Any, about: dict[str, Any], max_tokens: int) -> tuple[list[Example], list[str]]:
+def encode(
+    rows: Sequence[Row], tokenizer: Any, about: dict[str, Any], max_tokens: int
+) -> tuple[list[Example], list[str]]:
     """Examples from pair rows (`meta.messages`, `meta.answer`), and the ids of rows longer than `max_tokens`."""
     examples, too_long = [], []
     for row in rows:

@@ -92,7 +92,9 @@ def train(
         loss_sum = 0.0
         for batch in micro:
             ids, labels = collate(torch, [examples[i] for i in batch], pad)
-            loss = answer_loss(torch, accelerator.unwrap_model(model), ids.to(accelerator.device), labels.to(accelerator.device))
+            loss = answer_loss(
+                torch, accelerator.unwrap_model(model), ids.to(accelerator.device), labels.to(accelerator.device)
+            )
             if not torch.isfinite(loss):
                 raise StageError(f"the loss became {loss.item()} at step {progress.step}", "lower train.learning_rate")
             accelerator.backward(loss / len(micro))
@@ -127,7 +129,9 @@ def _restore(torch: Any, weights: dict[str, Any], optimizer: Any, tensors: dict[
     with torch.no_grad():
         for number, (name, weight) in enumerate(weights.items()):
             weight.copy_(tensors[f"weight/{name}"])
-            parts = {k.split("/")[0]: v for k, v in tensors.items() if k.endswith(f"/{name}") and not k.startswith("weight/")}
+            parts = {
+                k.split("/")[0]: v for k, v in tensors.items() if k.endswith(f"/{name}") and not k.startswith("weight/")
+            }
             if parts:
                 state[number] = parts
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})

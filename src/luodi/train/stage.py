@@ -75,13 +75,19 @@ def _measure(ctx: Context, done: Progress, total: int, too_long: int) -> None:
     first, last = done.losses[:10], done.losses[-10:]
     ctx.measure(
         Measurement(
-            "training_loss_last_10_steps", "fit", round(sum(last) / len(last), 4), "nats a token", len(last), "lower",
-            base=round(sum(first) / len(first), 4), seed=ctx.seed,
+            "training_loss_last_10_steps",
+            "fit",
+            round(sum(last) / len(last), 4),
+            "nats a token",
+            len(last),
+            "lower",
+            base=round(sum(first) / len(first), 4),
+            seed=ctx.seed,
             note=f"{done.step} of {total} steps, {done.tokens} tokens; base = the first 10 steps",
         )
     )
-    stopped = "" if done.step == total else f"; stopped by the budget of {config.budget:g} s at step {done.step} of {total}"
-    left = f"; {too_long} rows longer than {config.max_tokens} tokens left out" if too_long else ""
-    ctx.summary = (
-        f"lora r={config.rank}, {done.step} steps, loss {sum(first) / len(first):.2f} → {sum(last) / len(last):.2f}{stopped}{left}"
+    stopped = (
+        "" if done.step == total else f"; stopped by the budget of {config.budget:g} s at step {done.step} of {total}"
     )
+    left = f"; {too_long} rows longer than {config.max_tokens} tokens left out" if too_long else ""
+    ctx.summary = f"lora r={config.rank}, {done.step} steps, loss {sum(first) / len(first):.2f} → {sum(last) / len(last):.2f}{stopped}{left}"

@@ -1,12 +1,12 @@
 """The gateway is this list. A call goes down it, its reply comes back up; no surface can pass a step by.
 
-    record        on the way out: what became of the call, durable before the caller is told it is done
-    authenticate  who calls
-    label         out: says that the text was generated, and by what; refusals too
-    guard         in: attacks refused, personal data masked · out: personal data and leaks
-    cache         the same question of the same release
-    knowledge     passages for the question, checked as untrusted text
-    answer        the engine writes, every sentence is checked against its passage before it is passed on
+record        on the way out: what became of the call, durable before the caller is told it is done
+authenticate  who calls
+label         out: says that the text was generated, and by what; refusals too
+guard         in: attacks refused, personal data masked · out: personal data and leaks
+cache         the same question of the same release
+knowledge     passages for the question, checked as untrusted text
+answer        the engine writes, every sentence is checked against its passage before it is passed on
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def chain(order: list[Step]) -> Next:
 
     run: Next = end
     for step in reversed(order):
+
         def bound(call: Call, step: Step = step, following: Next = run) -> object:
             return step(call, following)
 

@@ -57,5 +57,7 @@ class Answer:
 def _fill(outcome: Outcome, grounded: Grounded) -> None:
     outcome.kind = grounded.kind
     outcome.citations, outcome.nearest = grounded.citations, grounded.nearest
-    outcome.checks = [{"checks": c.checks, "coverage": round(c.coverage, 3), "passage": c.passage} for c in grounded.checked]
+    outcome.checks = [
+        {"checks": c.checks, "coverage": round(c.coverage, 3), "passage": c.passage} for c in grounded.checked
+    ]
     outcome.dropped = len(grounded.dropped)

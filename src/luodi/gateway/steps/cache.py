@@ -50,7 +50,12 @@ class Cache:
         return json.loads(row[0]) if row else None
 
     def _put(self, key: str, reply: dict[str, Any]) -> None:
-        row = {"key": key, "release": self._release, "time_ms": now_ms(), "reply": json.dumps(reply, ensure_ascii=False)}
+        row = {
+            "key": key,
+            "release": self._release,
+            "time_ms": now_ms(),
+            "reply": json.dumps(reply, ensure_ascii=False),
+        }
         try:
             with self._database.begin() as connection:
                 connection.execute(insert(reply_cache).values(**row))

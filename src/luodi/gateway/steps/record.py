@@ -59,12 +59,18 @@ class Record:
             await asyncio.wrap_future(self._recorder.put(self._row(call, outcome)))
         except Exception as error:
             _log.error("a record could not be written: %s", error)
-            raise Problem(503, "overloaded_error", "this call could not be recorded, so it is not answered", code="not_recorded") from error
+            raise Problem(
+                503, "overloaded_error", "this call could not be recorded, so it is not answered", code="not_recorded"
+            ) from error
 
     def _row(self, call: Call, outcome: Outcome) -> dict[str, Any]:
         seconds = time.monotonic() - call.started
         # A call is charged the whole machine for as long as it took: an upper bound, exact when calls come one by one.
-        cost = 0 if outcome.cached or not outcome.completion_tokens else seconds * self._served.options["machine_usd_hour"] / 3600
+        cost = (
+            0
+            if outcome.cached or not outcome.completion_tokens
+            else seconds * self._served.options["machine_usd_hour"] / 3600
+        )
         return {
             "id": call.id,
             "time_ms": now_ms(),

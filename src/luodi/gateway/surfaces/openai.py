@@ -14,9 +14,40 @@ from luodi.gateway.core import Gateway
 from luodi.gateway.problem import Problem, invalid
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
-_IGNORED = {"user", "metadata", "store", "service_tier", "parallel_tool_calls", "safety_identifier", "prompt_cache_key", "seed"}
-_KNOWN = {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "n"} | _IGNORED
-_NOT_YET = {"tools", "tool_choice", "functions", "function_call", "response_format", "logprobs", "top_logprobs", "logit_bias", "audio", "modalities"}
+_IGNORED = {
+    "user",
+    "metadata",
+    "store",
+    "service_tier",
+    "parallel_tool_calls",
+    "safety_identifier",
+    "prompt_cache_key",
+    "seed",
+}
+_KNOWN = {
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "stop",
+    "n",
+} | _IGNORED
+_NOT_YET = {
+    "tools",
+    "tool_choice",
+    "functions",
+    "function_call",
+    "response_format",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "audio",
+    "modalities",
+}
 
 
 def parse(gateway: Gateway, body: Any, secret: str) -> tuple[Call, bool, bool]:
@@ -37,13 +68,21 @@ def parse(gateway: Gateway, body: Any, secret: str) -> tuple[Call, bool, bool]:
         raise invalid("'model' must be a string", "model")
     known = model_names(gateway)
     if model not in known:
-        raise Problem(404, "not_found_error", f"there is no model {model!r}; there is {known[0]!r}", param="model", code="model_not_found")
+        raise Problem(
+            404,
+            "not_found_error",
+            f"there is no model {model!r}; there is {known[0]!r}",
+            param="model",
+            code="model_not_found",
+        )
     if body.get("n") not in (None, 1):
         raise invalid("this release gives one answer: 'n' must be 1", "n")
     options = body.get("stream_options") or {}
     if not isinstance(options, dict):
         raise invalid("'stream_options' must be an object", "stream_options")
-    call = gateway.call(_messages(body.get("messages")), _sampling(gateway, body), surface="openai.chat", model=model, secret=secret)
+    call = gateway.call(
+        _messages(body.get("messages")), _sampling(gateway, body), surface="openai.chat", model=model, secret=secret
+    )
     return call, body.get("stream") is True, options.get("include_usage") is True
 
 
@@ -113,7 +152,10 @@ def extra(call: Call, reply: Reply, release: str) -> dict[str, Any]:
         "citations": [c.as_dict() for c in o.citations],
         "nearest": [c.as_dict() for c in o.nearest],
         "checks": o.checks,
-        "verdicts": [{"check": v.check, "version": v.version, "ran": v.ran, "score": round(v.score, 3), "action": v.action} for v in o.verdicts],
+        "verdicts": [
+            {"check": v.check, "version": v.version, "ran": v.ran, "score": round(v.score, 3), "action": v.action}
+            for v in o.verdicts
+        ],
         "label": o.label,
     }
 
