@@ -89,7 +89,7 @@ def _data(loaded: Loaded) -> list[Stage]:
 
 def _model(loaded: Loaded) -> list[Stage]:
     project = loaded.project
-    picks = {pick: str(getattr(project.compress, pick)) for pick in project.compress.picks}
+    picks: dict[str, str] = {pick: str(getattr(project.compress, pick)) for pick in project.compress.picks}
     return [
         Stage(
             "base",

@@ -56,7 +56,7 @@ def test_a_line_of_a_hundred_megabytes_is_set_aside_in_bounded_memory(docs: Path
 
 
 def test_an_unknown_licence_is_measured(docs: Path, tmp_path: Path) -> None:
-    store, done = collected(tmp_path)
+    _, done = collected(tmp_path)
     assert done["collect"].measurements[0]["value"] == 0.0
 
 

@@ -87,12 +87,23 @@ def _hoist(arguments: list[str]) -> list[str]:
     return front + rest
 
 
+def _language(words: list[str]) -> str:
+    """What --lang says in front of the command, for errors that come before it is read."""
+    for n, word in enumerate(words):
+        if word.startswith("--lang="):
+            return word.removeprefix("--lang=")
+        if word == "--lang" and words[n + 1 :]:
+            return words[n + 1]
+    return ""
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The entry point. Exit codes: 0 done, 1 gates not passed, 2 something the user can put right, 130 interrupted."""
     from luodi.cli.show import Show, fail
+    from luodi.cli.words import find_language
 
     words = _hoist(sys.argv[1:] if arguments is None else arguments)
-    show = Show("--json" in words)
+    show = Show("--json" in words, find_language(_language(words)))
     try:
         result: Any = cli.main(words, prog_name="luodi", standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)

@@ -55,7 +55,7 @@ class Asker:
         assert self._server is not None
         body = {"model": self._server["release"], "messages": [{"role": "user", "content": question}]}
         headers = {"authorization": f"Bearer {self._server['key']}", "content-type": "application/json"}
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - the address is our own server's
             f"{self._server['url']}/v1/chat/completions", json.dumps(body).encode(), headers
         )
         try:
@@ -107,7 +107,8 @@ def show_answer(answered: Answered, show: Show, *, why: bool) -> None:
     cached = f" · {show.say('cached')}" if told["cached"] else ""
     tokens = answered.usage["total_tokens"]
     show.line(
-        f"{told['kind']} · {told['release']} · {answered.seconds * 1000:.0f} ms · {tokens} tokens{cached} · {show.say('record')} {told['record']}"
+        f"{told['kind']} · {told['release']} · {answered.seconds * 1000:.0f} ms · {tokens} tokens{cached}"
+        f" · {show.say('record')} {told['record']}"
     )
 
 

@@ -78,7 +78,7 @@ class Bars:
         passed = time.monotonic() - self._began[stage]
         left = passed * (total - done) / done if done > 0 else 0
         clock = f"{_clock(passed)}" + (f"  eta {_clock(left)}" if done > 0 and left >= 1 else "")
-        fields = {"clock": clock} | ({"note": _safe(note)} if note else {})
+        fields: dict[str, Any] = {"clock": clock} | ({"note": _safe(note)} if note else {})
         self._progress.update(task, completed=done, total=total, **fields)
 
     def stage_finished(self, stage: str, summary: str, seconds: float, cached: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from luodi.cli.context import show_of, store_of
@@ -46,8 +48,15 @@ def ls(ctx: click.Context) -> None:
 
     show = show_of(ctx)
     found = ApiKeys(store_of(ctx)).all()
-    rows = [[k["id"], k["owner"], k["role"], "revoked" if k["revoked_ms"] else "in force"] for k in found]
+    rows = [[k["id"], k["owner"], k["role"], _state(k)] for k in found]
     show.table(["id", "owner", "role", "state"], rows, found)
+
+
+def _state(key: dict[str, object]) -> str:
+    if key["revoked_ms"]:
+        return "revoked"
+    expires = key["expires_ms"]
+    return "expired" if isinstance(expires, int) and expires <= time.time() * 1000 else "in force"
 
 
 @command.command()

@@ -55,5 +55,6 @@ def _follow(lineage: object, row_id: str, show: Show) -> None:
             reason = f" ({link.reason})" if link.reason else ""
             show.line(
                 f"    {step.stage:<12} {other[:12]}{place}{reason}",
-                direction=title, stage=step.stage, out=link.out_id, ins=list(link.in_ids), op=link.op, reason=link.reason, score=link.score,
+                direction=title, stage=step.stage, out=link.out_id, ins=list(link.in_ids), op=link.op,
+                reason=link.reason, score=link.score,
             )  # fmt: skip

@@ -23,7 +23,7 @@ class Show:
         """Whether a person looks at a terminal."""
         return not self.as_json and sys.stdout.isatty()
 
-    def say(self, key: str, **values: Any) -> str:
+    def say(self, key: str, /, **values: Any) -> str:
         """A text of the interface in the user's language."""
         return word(key, self.language).format(**values)
 
@@ -43,8 +43,8 @@ class Show:
     ) -> None:
         """A table for people; one JSON line a row for machines."""
         if self.as_json:
-            for row in data:
-                print(json.dumps(row, ensure_ascii=False, default=str))
+            for item in data:
+                print(json.dumps(item, ensure_ascii=False, default=str))
             return
         cells = [[str(c) for c in row] for row in rows]
         if self.fancy:

@@ -40,10 +40,7 @@ def run(ctx: Context) -> None:
             shutil.copy(path, ctx.out / path.name)
     sizes = {}
     for number, (pick, quantisation) in enumerate(params.picks.items()):
-
-        def report(done: int, total: int, number: int = number, note: str = f"{pick} {quantisation}") -> None:
-            ctx.progress(number + done / total, len(params.picks), note)
-
+        report = ctx.part(number, len(params.picks), f"{pick} {quantisation}")
         sizes[pick] = write_gguf(ctx.out, base / METADATA, ctx.out / f"{pick}.gguf", quantisation, report)
     write_about(ctx.out, **read_about(base) | {"picks": params.picks})
     full = sum(p.stat().st_size for p in ctx.out.glob("*.safetensors"))

@@ -52,7 +52,8 @@ def run(ctx: Context) -> None:
             links.append(Link(document.id, (), "collect", f"{document.source} {document.path}"))
     if not rows:
         raise SourceError(
-            f"none of {len(quarantine)} documents can be read; the first: {quarantine[0]['path']}: {quarantine[0]['reason']}"
+            f"none of {len(quarantine)} documents can be read; the first: {quarantine[0]['path']}:"
+            f" {quarantine[0]['reason']}"
         )
     ctx.write_rows(rows, links)
     ctx.write_json("quarantine.json", quarantine)

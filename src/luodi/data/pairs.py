@@ -83,7 +83,8 @@ def run(ctx: Context) -> None:
             len(gold),
             "lower",
             0.0 if not overlap else None,
-            note=f"gold items that share {_GRAM} words in a row with a training example; {reasons['overlaps the gold set']} examples were left out for it",
+            note=f"gold items that share {_GRAM} words in a row with a training example;"
+            f" {reasons['overlaps the gold set']} examples were left out for it",
         )
     )
     unanswerable = sum(not r.meta["answerable"] for r in train)
@@ -168,7 +169,7 @@ def _ids(hits: list[Hit]) -> list[str]:
 
 
 def _contaminated(train: list[Row], gold: list[Row]) -> int:
-    """Gold items that share a run of words with any training prompt's question or answer. Counted again, from scratch."""
+    """Gold items that share a run of words with any training question or answer; counted again, from scratch."""
     seen: set[str] = set()
     for row in train:
         seen |= grams(row.meta["question"]) | grams(re.sub(r"\[\d+\]", "", row.meta["answer"]))

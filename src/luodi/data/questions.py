@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
+from importlib.resources import files
 
 from luodi.knowledge.sentences import sentences
 from luodi.pipeline import Row
 
-_GENERIC = frozenset(
-    ["example", "examples", "overview", "introduction", "notes", "note", "usage", "summary", "description", "see", "also", "options", "arguments", "methods", "attributes", "functions", "settings", "features", "miscellaneous", "other", "bugfixes", "bug", "fixes", "installation", "install", "what's", "next", "limitations", "reference", "changes", "deprecated", "conclusion", "background", "parameters", "default", "requirements", "configuration"]
-) | {"see also", "bug fixes", "what's next", "minor features", "backwards incompatible changes"}
+# Headings that say nothing by themselves.
+_GENERIC = frozenset(files("luodi.data").joinpath("generic-headings.txt").read_text("utf-8").splitlines())
 _TEMPLATES_TOPIC = ("What is {}?", "What should I know about {}?", "Can you explain {}?", "How does {} work?")
 _TEMPLATES_DOING = (
     "What should I know about {}?",

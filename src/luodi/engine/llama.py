@@ -85,7 +85,8 @@ class LlamaEngine:
         return payload
 
     def _answer(self, request: Request, emit: Emit, cancelled: threading.Event) -> None:
-        finish, usage, pieces, error = "", {}, 0, ""
+        finish, pieces, error = "", 0, ""
+        usage: dict[str, Any] = {}
 
         def on_chunk(chunk: dict[str, Any]) -> bool:
             nonlocal finish, usage, pieces, error

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from luodi.engine.base import Cancel, Delta, Emit, EngineInfo, Request, TextStream
+from luodi.engine.base import Cancel, Delta, Emit, EngineInfo, Finish, Request, TextStream
 from luodi.engine.folder import gguf_file, read_about
 from luodi.engine.template import render
 from luodi.errors import EngineError, require
@@ -162,7 +162,7 @@ class OpenVinoEngine:
         if text:
             current.emit(Delta(text))
         if ended:
-            finish = "length" if reason == done.LENGTH and not current.text.stopped else "stop"
+            finish: Finish = "length" if reason == done.LENGTH and not current.text.stopped else "stop"
             current.emit(
                 Delta(finish=finish, prompt_tokens=current.prompt_tokens, completion_tokens=len(current.tokens))
             )

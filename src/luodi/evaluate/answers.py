@@ -76,7 +76,7 @@ def run(ctx: Context) -> None:
         answers = answer_all(
             engine,
             requests,
-            progress=lambda d, t, n=number, name=name: ctx.progress(n + d / max(t, 1), 2, f"asking the {name}"),
+            progress=ctx.part(number, 2, f"asking the {name}"),
         )
         engine.close()
         texts[name] = [a.text.strip() for a in answers]
@@ -96,7 +96,8 @@ def run(ctx: Context) -> None:
         "answers.json",
         [
             {
-                "id": i.id, "question": i.question, "answerable": i.answerable, "right_section_shown": i.right, "reference": i.reference,
+                "id": i.id, "question": i.question, "answerable": i.answerable, "right_section_shown": i.right,
+                "reference": i.reference,
                 "model": a, "base": b, "model_scores": s, "base_scores": o,
             }
             for i, a, b, s, o in zip(items, texts["model"], texts["base"], new, old, strict=True)
@@ -175,7 +176,8 @@ def _measure_abstention(
 ) -> None:
     ctx.measure(
         _compared(
-            "abstains_when_unanswerable", [s["abstains"] for s in new[first:]], [s["abstains"] for s in old[first:]], confidence,
+            "abstains_when_unanswerable",
+            [s["abstains"] for s in new[first:]], [s["abstains"] for s in old[first:]], confidence,
             "with the right section taken out of the index",
         )
     )  # fmt: skip

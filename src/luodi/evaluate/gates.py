@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from luodi.evaluate.statistics import items_needed
@@ -39,8 +40,17 @@ def judge(gate: Gate, measured: Mapping[str, Measurement], live: Mapping[str, Me
         )
     if m.n == 0:
         return Judged(gate.measure, bound, "need more", gate.required, "measured on no items")
+    if not math.isfinite(m.value):
+        return Judged(gate.measure, bound, "block", gate.required, f"{m.value} is no figure")
     if gate.margin is not None:
-        return _against_live(gate, m, live.get(gate.measure), bound)
+        compared = _against_live(gate, m, live.get(gate.measure), bound)
+        if compared.verdict != "pass" or (gate.at_least is None and gate.at_most is None):
+            return compared
+        return replace(_absolute(gate, m, bound), live=compared.live)
+    return _absolute(gate, m, bound)
+
+
+def _absolute(gate: Gate, m: Measurement, bound: str) -> Judged:
     low, high = (m.low, m.high) if gate.judge == "interval" else (m.value, m.value)
     low, high = m.value if low is None else low, m.value if high is None else high
     met_value = _meets(gate, m.value, m.value)
@@ -76,7 +86,7 @@ def _against_live(gate: Gate, m: Measurement, live: Measurement | None, bound: s
     difference = sign * (m.value - live.value)
     half_new = (m.high - m.low) / 2 if m.low is not None and m.high is not None else 0.0
     half_old = (live.high - live.low) / 2 if live.low is not None and live.high is not None else 0.0
-    half = (half_new**2 + half_old**2) ** 0.5
+    half = (half_new**2 + half_old**2) ** 0.5 if gate.judge == "interval" else 0.0
     if m == live or difference - half >= -gate.margin:
         return Judged(gate.measure, bound, "pass", gate.required, "", True, live.value)
     if difference + half < -gate.margin:

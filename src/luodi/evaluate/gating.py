@@ -47,6 +47,9 @@ def stage(find_live: Callable[[], tuple[str, list[dict[str, Any]]]]) -> Callable
             },
         )
         counts = {v: sum(j.verdict == v for j in judged) for v in ("pass", "block", "need more")}
-        ctx.summary = f"{verdict}: {counts['pass']} of {len(judged)} gates pass, {counts['block']} block, {counts['need more']} need more items"
+        ctx.summary = (
+            f"{verdict}: {counts['pass']} of {len(judged)} gates pass, {counts['block']} block,"
+            f" {counts['need more']} need more items"
+        )
 
     return run

@@ -38,15 +38,13 @@ def run(ctx: Context) -> None:
     texts = []
     for number, kind in enumerate((p.engine, "transformers")):
         engine = open_engine(kind, ctx.inputs["model"], pick=p.pick, threads=p.threads)
-        answers = answer_all(
-            engine, requests, progress=lambda d, t, n=number, kind=kind: ctx.progress(n + d / max(t, 1), 2, kind)
-        )
+        answers = answer_all(engine, requests, progress=ctx.part(number, 2, kind))
         engine.close()
         texts.append([a.text.strip() for a in answers])
     scores = [word_f1(a, b) if b else float(not a) for a, b in zip(*texts, strict=True)]
     same = share([a == b for a, b in zip(*texts, strict=True)], p.confidence)
     e = mean(scores, p.confidence)
-    note = f"greedy answers of {p.engine} ({p.pick}) against transformers (bf16); {same.value:.0%} are the same to the letter"
+    note = f"greedy answers of {p.engine} ({p.pick}) against transformers (bf16); {same.value:.0%} are identical"
     ctx.measure(Measurement("engine_parity", "fit", e.value, "F1", e.n, "higher", e.low, e.high, note=note))
     pairs = [{"question": i.question, p.engine: a, "transformers": b} for i, a, b in zip(whole, *texts, strict=True)]
     ctx.write_json("parity.json", pairs)

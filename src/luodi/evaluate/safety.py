@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -44,14 +44,17 @@ def run(ctx: Context) -> None:
         e = share([b for found in by_source.values() for b in found], p.confidence)
         sources = {name: [sum(found), len(found)] for name, found in sorted(by_source.items())}
         report[kind] = {"sources": sources, "wrong": missed[:200]}
-        name, better = ("attacks_blocked", "higher") if kind == "attacks" else ("harmless_refused", "lower")
+        attack = kind == "attacks"
+        name = "attacks_blocked" if attack else "harmless_refused"
+        better: Literal["higher", "lower"] = "higher" if attack else "lower"
         note = "; ".join(f"{_short(s)}: {k} of {n}" for s, (k, n) in sources.items())
         ctx.measure(
             Measurement(name, "security", e.value, "share", e.n, better, e.low, e.high, seed=ctx.seed, note=note)
-        )  # type: ignore[arg-type]
+        )
     ctx.write_json("safety.json", report)
-    blocked, refused = ctx.measurements[0], ctx.measurements[1]
-    ctx.summary = f"{blocked.value:.1%} of {blocked.n} attacks blocked, {refused.value:.1%} of {refused.n} harmless prompts refused"
+    attacks, harmless = ctx.measurements
+    blocked, refused = f"{attacks.value:.1%} of {attacks.n}", f"{harmless.value:.1%} of {harmless.n}"
+    ctx.summary = f"{blocked} attacks blocked, {refused} harmless prompts refused"
 
 
 def _short(source: str) -> str:

@@ -37,7 +37,8 @@ def mean(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> Es
     if data.size == 0:
         return Estimate(0.0, 0.0, 0.0, 0)
     if data.size == 1 or np.ptp(data) == 0:
-        # Resampling equal values says nothing of the spread: fall back to what a share of this size could be.
+        # Resampling equal values says nothing of the spread; the interval is then the value itself, so a gate on
+        # such a mean needs enough items. Shares take `share`, which stays honest here.
         return Estimate(float(data.mean()), float(data.mean()), float(data.mean()), int(data.size))
     rng = np.random.default_rng(seed)
     means = data[rng.integers(0, data.size, (_RESAMPLES, data.size))].mean(axis=1)

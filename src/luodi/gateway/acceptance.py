@@ -36,7 +36,7 @@ class Params(BaseModel):
 
 
 def run(ctx: Context) -> None:
-    """Inputs: `pairs`, `index`, `model`, `guard`, `thresholds`. One part of the questions alone, the others 8 at once."""
+    """Inputs: `pairs`, `index`, `model`, `guard`, `thresholds`. Half the questions alone, half 8 at once."""
     p: Params = ctx.params
     rows = sorted((r for r in read_rows(ctx.inputs["pairs"]) if r.meta["split"] == "gold"), key=lambda r: r.id)
     questions = [r.meta["question"] for r in rows][: p.questions]
@@ -115,7 +115,8 @@ async def ask(app: App, secret: str, question: str) -> dict[str, Any]:
         "stream_options": {"include_usage": True},
     }
     scope = {
-        "type": "http", "method": "POST", "path": "/v1/chat/completions", "query_string": b"", "client": ("127.0.0.1", 0),
+        "type": "http", "method": "POST", "path": "/v1/chat/completions", "query_string": b"",
+        "client": ("127.0.0.1", 0),
         "headers": [(b"authorization", f"Bearer {secret}".encode())],
     }  # fmt: skip
     sent = False
@@ -258,4 +259,7 @@ def _measure(ctx: Context, p: Params, found: dict[str, Any], memory: float) -> N
             note=f"through the gateway: {_ATTACK}",
         )
     )
-    ctx.summary = f"first text p50 {quantile(first, 0.5):.0f} ms, {tokens / seconds:.0f} tokens/s at {_AT_ONCE} calls, {price:.4f} USD per 1,000 answers"
+    ctx.summary = (
+        f"first text p50 {quantile(first, 0.5):.0f} ms, {tokens / seconds:.0f} tokens/s at {_AT_ONCE} calls,"
+        f" {price:.4f} USD per 1,000 answers"
+    )

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from luodi.gateway.core import Gateway
-from luodi.gateway.problem import Problem, invalid
+from luodi.gateway.problem import Problem, internal, invalid
 from luodi.gateway.surfaces import openai
 
 Scope = dict[str, Any]
@@ -48,10 +48,10 @@ class App:
                 await _send_json(send, problem.status, problem.body())
             except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
                 _log.exception("a call failed")
-                problem = Problem(
+                ours = Problem(
                     500, "internal_error", "the gateway made a mistake; it is in its log", code="internal_error"
                 )
-                await _send_json(send, 500, problem.body())
+                await _send_json(send, 500, ours.body())
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]

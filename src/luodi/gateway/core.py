@@ -7,7 +7,7 @@ import secrets
 from luodi.engine import Message, Sampling
 from luodi.gateway.call import Call, Reply
 from luodi.gateway.keys import ApiKeys, Principal
-from luodi.gateway.problem import invalid
+from luodi.gateway.problem import has_half, invalid
 from luodi.gateway.records import Recorder
 from luodi.gateway.served import Served
 from luodi.gateway.steps import chain, steps
@@ -43,6 +43,8 @@ class Gateway:
         if not messages or messages[-1].role != "user" or not messages[-1].content.strip():
             raise invalid("the last message must be the user's and must not be empty", "messages")
         question = messages[-1].content
+        if has_half(question):
+            raise invalid("the question holds bytes that are not UTF-8, or half of a surrogate pair", "messages")
         return Call(
             id=f"rec_{secrets.token_hex(12)}",
             surface=surface,

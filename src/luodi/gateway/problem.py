@@ -26,3 +26,12 @@ class Problem(LuodiError):
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> Problem:
     return Problem(400, "invalid_request_error", message, param=param, code=code)
+
+
+def internal() -> Problem:
+    return Problem(500, "internal_error", "the gateway made a mistake; it is in its log", code="internal_error")
+
+
+def has_half(text: str) -> bool:
+    """Whether `text` holds half of a surrogate pair, which no encoding and no engine can take."""
+    return any(0xD800 <= ord(c) <= 0xDFFF for c in text)

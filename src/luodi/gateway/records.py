@@ -28,6 +28,7 @@ class Recorder:
 
     def put(self, row: dict[str, Any]) -> Future[None]:
         future: Future[None] = Future()
+        future.set_running_or_notify_cancel()  # a caller that goes away can't cancel it: the row is written all the same
         self._queue.put((row | {"data": json.dumps(row["data"], ensure_ascii=False, sort_keys=True)}, future))
         return future
 
@@ -77,4 +78,5 @@ def read_record(store: Store, prefix: str) -> dict[str, Any]:
         raise StoreError(
             f"{'several' if len(found) > 1 else 'no'} records start with {prefix!r}", "every answer names its record"
         )
-    return {k: v for k, v in found[0].items() if k != "data"} | json.loads(found[0]["data"])
+    data: dict[str, Any] = json.loads(found[0]["data"])
+    return {k: v for k, v in found[0].items() if k != "data"} | data

@@ -64,6 +64,7 @@ def question_coverage(question: str, hit: Hit) -> float:
     return len(asked & there) / len(asked) if asked else 0.0
 
 
+_UNSETTLED = re.compile(r"(?:[\s\"'“‘(\[]|\[\d{1,2}\]?)*\Z")
 _LEADING_CITES = re.compile(r"(?:\s*\[\d{1,2}\])+")
 
 
@@ -96,10 +97,13 @@ class Grounder:
     def feed(self, text: str) -> str:
         """Text that may be shown now. The last sentence waits until another one starts or the answer ends."""
         self._buffer += text
-        return self._judge(split_answer(self._buffer)[:-1])
+        # What may yet become a citation, or opens a quotation, decides where the sentence before it ends and what it
+        # cites: it waits for what follows.
+        settled = self._buffer[: _UNSETTLED.search(self._buffer).start()]  # type: ignore[union-attr]
+        return self._judge(split_answer(settled)[:-1])
 
     def finish(self) -> tuple[str, Grounded]:
-        """The rest of the text, and the whole answer with its checks: an extract or an abstention if nothing was kept."""
+        """The rest of the text, and the whole answer: an extract or an abstention if no sentence was kept."""
         rest = self._judge(split_answer(self._buffer))
         if self._kept:
             return rest, self._grounded("generated")

@@ -33,7 +33,7 @@ def chunk_section(row: Row, *, rank: int, words: int) -> Iterator[Chunk]:
         if block["kind"] == "code":
             continue
         for text in _pieces(block["text"], words):
-            count = len(text.split()) or len(text) // 2
+            count = _count(text)
             if pieces and size + count > words:
                 yield _chunk(row, rank, pieces)
                 pieces, size = [], 0
@@ -43,15 +43,21 @@ def chunk_section(row: Row, *, rank: int, words: int) -> Iterator[Chunk]:
         yield _chunk(row, rank, pieces)
 
 
+def _count(text: str) -> int:
+    """Words; in Chinese, which sets none apart, two characters are taken as one."""
+    chinese = count_chinese(text)
+    return len(text.split()) if not chinese else max(1, chinese // 2 + len(text[:0].split()))
+
+
 def _pieces(text: str, words: int) -> Iterator[str]:
     """A block whole if it is short enough, or else in runs of sentences."""
-    if len(text.split()) <= words and len(text) <= words * 8:
+    if _count(text) <= words and len(text) <= words * 8:
         yield text
         return
     run, size = "", 0
     for start, end in sentences(text):
         sentence = text[start:end]
-        count = len(sentence.split()) if " " in sentence else len(sentence) // 2
+        count = _count(sentence)
         if run and size + count > words:
             yield run
             run, size = "", 0

@@ -59,7 +59,7 @@ class Index:
         if not path.is_file():
             raise IntegrityError(f"the knowledge index {path} is missing")
         # immutable: the file is an artifact; SQLite takes no locks and writes nothing beside it.
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
     def search(self, query: str, limit: int = 5, *, without: frozenset[str] = frozenset()) -> list[Hit]:
         """The best chunks for `query`, best first.
@@ -78,7 +78,7 @@ class Index:
             (_TITLE_WEIGHT, match, limit * 4 + len(without) * 8),
         ).fetchall()
         hits = [Hit(Chunk(*row[:10]), row[10]) for row in rows if row[1] not in without]
-        best = {}
+        best: dict[tuple[str, str], int] = {}
         for hit in hits:
             place = (hit.chunk.path, hit.chunk.title)
             best[place] = min(best.get(place, hit.chunk.rank), hit.chunk.rank)

@@ -10,8 +10,8 @@ from luodi.knowledge.index import Hit
 ABSTAIN = {"en": "The documents do not say.", "zh": "文档中没有说明。"}
 
 DEFAULT_PROMPT = """\
-Answer the question from the passages, in their words, and cite the passage like [1]. If the passages do not answer it, say: \
-The documents do not say.
+Answer the question from the passages, in their words, and cite the passage like [1]. If the passages do not \
+answer it, say: The documents do not say.
 """
 
 _TITLE_CHARS = 120

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from luodi.knowledge.chunks import chunk_section
+from luodi.knowledge.chunks import Chunk, chunk_section
 from luodi.knowledge.index import INDEX, build
 from luodi.pipeline import Context
 
@@ -20,7 +20,7 @@ def run(ctx: Context) -> None:
     """Inputs: `rows` (sections)."""
     rank = {source: n for n, source in enumerate(ctx.params.sources)}
     rows = ctx.rows()
-    chunks = []
+    chunks: list[Chunk] = []
     for done, row in enumerate(rows, 1):
         chunks += chunk_section(row, rank=rank.get(row.source, len(rank)), words=ctx.params.words)
         if done % 500 == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from luodi.errors import require
@@ -12,9 +13,7 @@ from luodi.errors import require
 _CJK = re.compile(r"[㐀-鿿豈-﫿]+")
 _WORD = re.compile(r"\w+")
 
-STOP_WORDS = frozenset(
-    ["a", "about", "all", "also", "am", "an", "and", "any", "are", "aren", "as", "at", "be", "been", "being", "both", "but", "by", "can", "cannot", "can't", "could", "did", "didn", "do", "does", "doesn", "doing", "don", "don't", "down", "during", "each", "few", "for", "from", "further", "get", "gets", "had", "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "i'm", "if", "i'll", "in", "into", "is", "isn", "isn't", "it", "its", "it's", "itself", "just", "like", "me", "more", "most", "my", "myself", "no", "nor", "not", "of", "off", "on", "once", "only", "or", "other", "our", "out", "over", "own", "s", "same", "she", "should", "so", "some", "such", "t", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "through", "to", "too", "under", "until", "up", "use", "used", "using", "very", "was", "we", "were", "what", "what's", "when", "where", "which", "while", "who", "why", "will", "with", "would", "you", "your"]
-) | frozenset(["的", "了", "和", "是", "在", "我", "有", "不", "吗", "呢", "怎么", "如何", "什么", "为什么", "哪些", "可以", "能", "要", "请", "一个"])
+STOP_WORDS = frozenset(files("luodi.knowledge").joinpath("stopwords.txt").read_text("utf-8").split())
 
 
 @cache

@@ -62,6 +62,11 @@ def _read(path: Path, module: str) -> tuple[str, frozenset[str]]:
     return digest_bytes(source), frozenset(name for name in names if name.split(".")[0] == top)
 
 
+def _data_files(folder: Path) -> list[Path]:
+    """Word lists, tables and templates that lie beside the code and decide what it does."""
+    return sorted(p for p in folder.iterdir() if p.suffix in (".txt", ".csv", ".json", ".j2"))
+
+
 @cache
 def code_files(module: str) -> dict[str, str]:
     """Digest of every source file that `module` needs, by module name."""
@@ -79,6 +84,8 @@ def code_files(module: str) -> dict[str, str]:
         if name == "luodi.pipeline":  # a door, not code: `from luodi.pipeline import Row` leads on to rows.py
             continue
         found[name] = digest
+        if path.name == "__init__.py":
+            found |= {f"{name}/{p.name}": digest_bytes(p.read_bytes()) for p in _data_files(path.parent)}
         if "." in name:
             todo.append(name.rpartition(".")[0])
     return found

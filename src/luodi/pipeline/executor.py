@@ -24,7 +24,7 @@ def call(function: ShardFunction, rows: list[Row], params: Any) -> ShardResult:
 
 
 def _end_with_parent() -> None:
-    """End this worker when the run is killed: a pool's workers hold both ends of their queue and would wait for ever."""
+    """End this worker when the run is killed: a pool's workers hold both ends of their queue and would never end."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

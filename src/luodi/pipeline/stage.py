@@ -62,6 +62,10 @@ class Context:
     def progress(self, done: float, total: float, note: str = "") -> None:
         self.report(done, total, note)
 
+    def part(self, number: int, of: int, note: str = "") -> Callable[[float, float], None]:
+        """A callback for the progress of part `number` (from 0) of `of` parts."""
+        return lambda done, total: self.report(number + done / max(total, 1), of, note)
+
     def measure(self, measurement: Measurement) -> None:
         self.measurements.append(measurement)
 

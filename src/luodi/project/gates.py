@@ -34,4 +34,4 @@ class Gate(Part):
 class Gates(Part):
     """A whole `gates.yaml`."""
 
-    gates: list[Gate] = []
+    gates: list[Gate] = Field([])

@@ -34,7 +34,7 @@ class Source(Part):
     """Where documents or examples come from, and by what right they are used."""
 
     source: Annotated[str, _scheme(_SOURCE_SCHEMES)] = Field(
-        description="file:FOLDER, pypi-sdist:NAME==VERSION, pypi-wheel:NAME==VERSION or knowledge:question-section-pairs"
+        description="file:FOLDER, pypi-sdist:NAME==VERSION, pypi-wheel:NAME==VERSION, knowledge:question-section-pairs"
     )
     glob: str = Field("**/*", description="which files of the source")
     licence: str = Field("unknown", description="SPDX identifier of the licence")

@@ -87,8 +87,15 @@ class Registry:
         return max((r.version for r in known), default=0) + 1
 
     def register(self, name: str, version: int, digest: str, verdict: str, actor: str) -> None:
-        """Enter a release; one that passed becomes the candidate."""
+        """Enter a release; one that passed becomes the candidate.
+
+        Raises:
+            ReleaseError: there is another release of this name and version.
+        """
         with self.store.database.begin() as connection:
+            there = [r for r in self._all(connection, name) if r.version == version and r.digest != digest]
+            if there:
+                raise ReleaseError(f"{there[0]} is already there", "`luodi run` again: the next version is then taken")
             connection.execute(delete(channels).where(channels.c.name == name, channels.c.version == version))
             connection.execute(delete(releases).where(releases.c.name == name, releases.c.version == version))
             row = {"name": name, "version": version, "digest": digest, "verdict": verdict, "time_ms": now_ms()}
@@ -129,14 +136,16 @@ class Registry:
         known = {r.version: r for r in self.all(name)}
         with self.store.database.begin() as connection:
             live, previous = self._on(connection, name, "live"), self._on(connection, name, "previous")
-            if live is None or previous is None or previous not in known:
+            if live is None or previous is None or previous not in known:  # the bundle of `live` may be gone
                 raise ReleaseError(
                     f"{name} has no previous release to go back to", "`luodi release ls` lists releases and channels"
                 )
+            row = connection.execute(select(releases).where(releases.c.name == name, releases.c.version == live)).one()
+            was = Release(name, live, row.digest, row.verdict, row.time_ms)
             self._set(connection, name, "live", previous)
             self._set(connection, name, "previous", live)
             self.store.database.log(connection, actor, "release.rollback", f"{name}@{previous}", was=live)
-        return known[previous], known[live]
+        return known[previous], known.get(live) or was
 
     @staticmethod
     def _on(connection: Connection, name: str, channel: str) -> int | None:

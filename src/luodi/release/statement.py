@@ -52,7 +52,7 @@ def read(folder: Path, keys: Keys) -> tuple[dict[str, Any], str]:
     try:
         envelope = json.loads(path.read_bytes())
         payload = base64.b64decode(envelope["payload"], validate=True)
-        signatures = list(envelope["signatures"])
+        signatures = [dict(signature) for signature in envelope["signatures"]]
     except FileNotFoundError as error:
         raise IntegrityError(
             f"{FILE}: the release is not signed", "only `luodi run` makes releases that can be served"

@@ -12,6 +12,7 @@ from luodi.release import statement
 from luodi.release.registry import Release
 from luodi.store import Store
 from luodi.store.artifacts import list_content
+from luodi.store.digest import digest_tree
 
 PASSPORT = "passport.json"
 
@@ -55,6 +56,8 @@ def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Ve
     """
     folder = store.artifacts.get(release.digest).files
     predicate, signer, parts = verify_folder(folder, store)
+    if digest_tree(list_content(folder)) != release.digest:  # all else is as signed, so it is the statement
+        raise IntegrityError(f"{statement.FILE}: not the one that was registered with {release}")
     if (predicate["name"], predicate["version"]) != (release.name, release.version):
         raise ReleaseError(
             f"the registry says {release}, the bundle is signed as {predicate['name']}@{predicate['version']}"

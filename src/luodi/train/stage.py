@@ -17,7 +17,7 @@ from luodi.train.examples import batches, encode
 
 
 def run(ctx: Context) -> None:
-    """Inputs: `base` (a model's folder), `rows` (training pairs). Writes an adapter, the losses, and who was consumed."""
+    """Inputs: `base` (a model's folder), `rows` (training pairs). Writes an adapter, losses, and the rows consumed."""
     config: Train = ctx.params
     if config.method == "none":
         ctx.summary = "not trained (train.method: none)"
@@ -90,4 +90,5 @@ def _measure(ctx: Context, done: Progress, total: int, too_long: int) -> None:
         "" if done.step == total else f"; stopped by the budget of {config.budget:g} s at step {done.step} of {total}"
     )
     left = f"; {too_long} rows longer than {config.max_tokens} tokens left out" if too_long else ""
-    ctx.summary = f"lora r={config.rank}, {done.step} steps, loss {sum(first) / len(first):.2f} → {sum(last) / len(last):.2f}{stopped}{left}"
+    loss = f"loss {sum(first) / len(first):.2f} → {sum(last) / len(last):.2f}"
+    ctx.summary = f"lora r={config.rank}, {done.step} steps, {loss}{stopped}{left}"

@@ -42,7 +42,7 @@ class Cache:
         if kept is not None:
             return _replay(kept)
         reply = await following(call)
-        return Reply(self._keep(key, reply), reply.outcome)
+        return Reply(self._keep(key, reply, list(reply.outcome.verdicts)), reply.outcome)
 
     def _get(self, key: str) -> dict[str, Any] | None:
         with self._database.begin() as connection:
@@ -66,7 +66,7 @@ class Cache:
         with self._database.begin() as connection:
             connection.execute(delete(reply_cache))
 
-    async def _keep(self, key: str, reply: Reply) -> AsyncGenerator[str, None]:
+    async def _keep(self, key: str, reply: Reply, verdicts: list[Verdict]) -> AsyncGenerator[str, None]:
         parts: list[str] = []
         async with aclosing(reply.text) as pieces:
             async for piece in pieces:
@@ -82,7 +82,7 @@ class Cache:
                 "nearest": [c.as_dict() for c in o.nearest],
                 "checks": o.checks,
                 "dropped": o.dropped,
-                "verdicts": [asdict(v) for v in o.verdicts],
+                "verdicts": [asdict(v) for v in verdicts],  # of the steps below; the guard judges a kept answer anew
                 "prompt_tokens": o.prompt_tokens,
                 "completion_tokens": o.completion_tokens,
             }

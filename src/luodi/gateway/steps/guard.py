@@ -32,9 +32,9 @@ class GuardStep:
             call.messages = (*call.messages[:-1], replace(call.messages[-1], content=result.text))
         reply = await following(call)
         reply.outcome.verdicts = [*result.verdicts, *reply.outcome.verdicts]
-        return Reply(self._out(reply), reply.outcome)
+        return Reply(self._out(reply, call.language), reply.outcome)
 
-    async def _out(self, reply: Reply) -> AsyncGenerator[str, None]:
+    async def _out(self, reply: Reply, language: str) -> AsyncGenerator[str, None]:
         """Personal data is masked as it passes; a leak of the instructions ends the answer before it is shown.
 
         Text reaches this step in whole checked sentences, so the leak check sees each sentence with what came before.
@@ -47,7 +47,7 @@ class GuardStep:
                 if result.action == "block":
                     reply.outcome.verdicts += result.verdicts
                     reply.outcome.kind, reply.outcome.finish, reply.outcome.citations = "refused", "content_filter", ()
-                    yield self._guard.refusal(result, "en")
+                    yield self._guard.refusal(result, language)
                     return
                 shown = hold.feed(piece)
                 if shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luodi.gateway.call import Call, Next, Reply
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Knowledge:
-    """Searches the release's index; a passage that reads like an attack is left out, and that is recorded."""
+    """Searches the release's index; a passage that reads like an attack is left out, and that is recorded.
+
+    Personal data in a passage is masked before the engine, a quote or a source can show it.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
         self._served = gateway.served
@@ -35,5 +39,7 @@ class Knowledge:
             if result.action == "block":
                 verdicts += [v for v in result.verdicts if v.action == "block"]
             else:
-                kept.append(hit)
+                # Masked, if it was: sources and quotes go to the caller past the guard of the answer.
+                title, _, text = result.text.partition("\n")
+                kept.append(replace(hit, chunk=replace(hit.chunk, title=title, text=text)))
         return tuple(kept[: self._served.options["passages"]]), verdicts

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from luodi.errors import LuodiError
 from luodi.gateway.call import Call, Next, Outcome, Reply
 from luodi.gateway.problem import Problem
 from luodi.store.database import now_ms
@@ -30,21 +31,26 @@ class Record:
     async def __call__(self, call: Call, following: Next) -> Reply:
         try:
             reply = await following(call)
-        except Problem as problem:
-            outcome = Outcome(finish="error", error=problem.message)
-            await self._write(call, outcome)
+        except asyncio.CancelledError:
+            self._recorder.put(self._row(call, Outcome(finish="cancelled")))
             raise
-        return Reply(self._watch(call, reply), reply.outcome)
+        except Exception as error:
+            await self._write(call, Outcome(finish="error", error=_told(error)))
+            raise
+        watched = self._watch(call, reply)
+        await anext(watched)  # started, so that closing it writes the row even if nobody ever asks for text
+        return Reply(watched, reply.outcome)
 
     async def _watch(self, call: Call, reply: Reply) -> AsyncGenerator[str, None]:
         ended = False
         try:
             async with aclosing(reply.text) as pieces:
+                yield ""
                 async for piece in pieces:
                     yield piece
             ended = True
-        except Problem as problem:
-            reply.outcome.finish, reply.outcome.error = "error", problem.message
+        except Exception as error:
+            reply.outcome.finish, reply.outcome.error = "error", _told(error)
             ended = True
             await self._write(call, reply.outcome)
             raise
@@ -93,3 +99,7 @@ class Record:
                 "error": outcome.error,
             },
         }
+
+
+def _told(error: Exception) -> str:
+    return error.message if isinstance(error, LuodiError) else f"{type(error).__name__}: {error}"

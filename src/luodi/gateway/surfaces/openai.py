@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -11,7 +12,7 @@ from typing import Any
 from luodi.engine import Message, Sampling
 from luodi.gateway.call import Call, Reply
 from luodi.gateway.core import Gateway
-from luodi.gateway.problem import Problem, invalid
+from luodi.gateway.problem import Problem, has_half, internal, invalid
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 _IGNORED = {
@@ -24,6 +25,7 @@ _IGNORED = {
     "prompt_cache_key",
     "seed",
 }
+_NEUTRAL = {"frequency_penalty", "presence_penalty"}  # taken as long as they ask for nothing
 _KNOWN = {
     "model",
     "messages",
@@ -49,6 +51,8 @@ _NOT_YET = {
     "modalities",
 }
 
+_log = logging.getLogger("luodi.gateway")
+
 
 def parse(gateway: Gateway, body: Any, secret: str) -> tuple[Call, bool, bool]:
     """(call, whether to stream, whether to send usage in the stream).
@@ -61,7 +65,9 @@ def parse(gateway: Gateway, body: Any, secret: str) -> tuple[Call, bool, bool]:
     for name in body:
         if name in _NOT_YET and body[name] not in (None, False, "none", [], {"type": "text"}):
             raise invalid(f"this release does not take {name!r}", name, "unsupported_parameter")
-        if name not in _KNOWN | _NOT_YET and body[name] is not None and not isinstance(body[name], (int, float)):
+        if name in _NEUTRAL and body[name] not in (None, 0):
+            raise invalid(f"this release does not take {name!r}", name, "unsupported_parameter")
+        if name not in _KNOWN | _NOT_YET | _NEUTRAL and body[name] is not None:
             raise invalid(f"unknown field {name!r}", name, "unknown_parameter")
     model = body.get("model")
     if not isinstance(model, str):
@@ -77,6 +83,8 @@ def parse(gateway: Gateway, body: Any, secret: str) -> tuple[Call, bool, bool]:
         )
     if body.get("n") not in (None, 1):
         raise invalid("this release gives one answer: 'n' must be 1", "n")
+    if body.get("stream") not in (None, True, False):
+        raise invalid("'stream' must be true or false", "stream")
     options = body.get("stream_options") or {}
     if not isinstance(options, dict):
         raise invalid("'stream_options' must be an object", "stream_options")
@@ -107,9 +115,9 @@ def _messages(value: Any) -> tuple[Message, ...]:
             content = "\n".join(str(t) for t in texts)
         if not isinstance(content, str):
             raise invalid(f"{where}.content must be a string", f"{where}.content")
-        if any(0xD800 <= ord(c) <= 0xDFFF for c in content):
+        if has_half(content):
             raise invalid(f"{where}.content holds half of a surrogate pair", f"{where}.content")
-        role = "system" if item["role"] == "developer" else item["role"]
+        role: Any = "system" if item["role"] == "developer" else item["role"]
         messages.append(Message(role, content))
     return tuple(messages)
 
@@ -128,7 +136,7 @@ def _sampling(gateway: Gateway, body: dict[str, Any]) -> Sampling:
     asked = _number(body, "max_completion_tokens", 1, 1 << 20) or _number(body, "max_tokens", 1, 1 << 20) or ceiling
     stop = body.get("stop") or []
     stop = [stop] if isinstance(stop, str) else stop
-    if not isinstance(stop, list) or len(stop) > 4 or any(not isinstance(s, str) or not s for s in stop):
+    if not isinstance(stop, list) or len(stop) > 4 or any(not isinstance(s, str) or not s or has_half(s) for s in stop):
         raise invalid("'stop' must be a string or up to four of them", "stop")
     top_p = _number(body, "top_p", 0, 1)
     seed = _number(body, "seed", -(2**63), 2**63)
@@ -185,7 +193,8 @@ async def whole(call: Call, reply: Reply, release: str) -> dict[str, Any]:
             "type": "url_citation",
             "url_citation": {
                 "url": f"{c.source}#{c.path}:{c.line}", "title": c.title,
-                "start_index": text.find(f"[{c.number}]"), "end_index": text.find(f"[{c.number}]") + len(f"[{c.number}]"),
+                "start_index": text.find(f"[{c.number}]"),
+                "end_index": text.find(f"[{c.number}]") + len(f"[{c.number}]"),
             },
         }
         for c in reply.outcome.citations
@@ -224,6 +233,10 @@ async def events(call: Call, reply: Reply, release: str, *, usage: bool) -> Asyn
                 yield event({"content": piece}, **tail)
     except Problem as problem:
         yield b"data: " + json.dumps(problem.body()).encode() + b"\n\n"
+        return
+    except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
+        _log.exception("a call failed on the way")
+        yield b"data: " + json.dumps(internal().body()).encode() + b"\n\n"
         return
     yield event({}, _finish(reply), luodi=extra(call, reply, release), **tail)
     if usage:
