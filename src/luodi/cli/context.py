@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from luodi.cli.show import Show
+from luodi.cli.show import Show, warn
 from luodi.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -33,9 +33,12 @@ def root_of(ctx: click.Context) -> Path:
 
 
 def loaded_of(ctx: click.Context) -> Loaded:
-    from luodi.project import load
+    from luodi.project import ignored, load
 
-    return load(root_of(ctx))
+    loaded = load(root_of(ctx))
+    for text in ignored(loaded.project):
+        warn(text, show_of(ctx))
+    return loaded
 
 
 def store_of(ctx: click.Context, loaded: Loaded | None = None) -> Store:

@@ -11,6 +11,7 @@ import click
 
 from luodi.cli.context import show_of
 from luodi.errors import LuodiError
+from luodi.store.atomic import disk_errors
 
 
 def templates() -> list[str]:
@@ -41,7 +42,7 @@ def command(ctx: click.Context, name: str, template: str) -> None:
         )
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise LuodiError(f"{target} is already there", "choose another name, or remove it")
-    with as_file(files("luodi.templates") / template) as source:
+    with disk_errors(f"{target} could not be made"), as_file(files("luodi.templates") / template) as source:
         shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
     (target / "gitignore").rename(target / ".gitignore")
     project = target / "luodi.yaml"

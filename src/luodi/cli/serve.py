@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 from luodi.cli.context import loaded_of, show_of, store_of
@@ -27,7 +29,7 @@ def command(
       luodi serve helpdesk@2 --port 0
     """
     from luodi.console import Console
-    from luodi.gateway import ApiKeys, App, Gateway, open_release
+    from luodi.gateway import App, Gateway, open_release
     from luodi.gateway.server import listen, serve
     from luodi.release import Registry, verify
 
@@ -36,23 +38,23 @@ def command(
     store = store_of(ctx, loaded)
     verified = verify(Registry(store).find(release or loaded.project.name), store)
     options = loaded.project.serve
-    sock = listen(host or options.host, options.port if port is None else port)
-    served = open_release(verified, engine=engine, threads=threads)
-    gateway = Gateway(served, store)
-    key_id, key = ApiKeys(store).create(f"luodi serve ({verified.release})")
-    name, info = str(verified.release), served.engine.info
-    about = {"release": name, "engine": info.kind, "pick": served.options["pick"]}
+    with ExitStack() as stack:  # in this order, so that whatever fails leaves no thread, key or socket behind
+        sock = listen(host or options.host, options.port if port is None else port)
+        stack.callback(sock.close)
+        served = open_release(verified, engine=engine, threads=threads)
+        gateway = Gateway(served, store)
+        stack.callback(gateway.close)
+        key_id, key = gateway.keys.create(f"luodi serve ({verified.release})")
+        stack.callback(gateway.keys.revoke, key_id)
+        app = App(gateway, None, key)
+        info = served.engine.info
+        about = {"release": str(verified.release), "engine": info.kind, "pick": served.options["pick"]}
 
-    def ready(url: str) -> None:
-        app.pages = Console(verified.passport, serving=about | {"url": url})
-        show.line(show.say("serving", **about), event="serving", url=url, key=key, **about)
-        if not show.as_json:
-            for text in ("serving_page", "serving_api", "serving_key", "stop_hint"):
-                show.line("  " + show.say(text, url=url, key=key))
+        def ready(url: str) -> None:
+            app.pages = Console(verified.passport, serving=about | {"url": url})
+            show.line(show.say("serving", **about), event="serving", url=url, key=key, **about)
+            if not show.as_json:
+                for text in ("serving_page", "serving_api", "serving_key", "stop_hint"):
+                    show.line("  " + show.say(text, url=url, key=key))
 
-    app = App(gateway, None, key)
-    try:
         serve(app, sock, store, key, ready)
-    finally:
-        gateway.keys.revoke(key_id)
-        gateway.close()

@@ -86,6 +86,12 @@ def _width(text: str) -> int:
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
+def warn(message: str, show: Show) -> None:
+    """Something that the user set and that does nothing, on the error stream."""
+    text = json.dumps({"warning": message}, ensure_ascii=False) if show.as_json else f"{show.say('warning')}: {message}"
+    print(text, file=sys.stderr)
+
+
 def fail(message: str, hint: str, show: Show) -> None:
     """An error, on the error stream so that a pipe stays clean."""
     if show.as_json:

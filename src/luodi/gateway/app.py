@@ -48,10 +48,7 @@ class App:
                 await _send_json(send, problem.status, problem.body())
             except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
                 _log.exception("a call failed")
-                ours = Problem(
-                    500, "internal_error", "the gateway made a mistake; it is in its log", code="internal_error"
-                )
-                await _send_json(send, 500, ours.body())
+                await _send_json(send, 500, internal().body())
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]

@@ -6,7 +6,9 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ def listen(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
+        sock.listen(2048)  # from here on a caller waits in line and is not refused
     except OSError as error:
         sock.close()
         raise LuodiError(
@@ -45,14 +48,23 @@ def serve(app: App, sock: socket.socket, store: Store, key: str, ready: Callable
     logging.getLogger("luodi").setLevel(logging.WARNING)
     about = {"url": url, "release": app.gateway.served.release, "key": key, "pid": os.getpid()}
     write_bytes(note, json.dumps(about).encode(), mode=0o600)
+    # uvicorn raises the signal that stopped it once more; SIGTERM must not end us before what follows is done.
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _leave) if main else None
     try:
         ready(url)
         server.run(sockets=[sock])
     finally:
-        with contextlib.suppress(OSError):
+        if main:
+            signal.signal(signal.SIGTERM, before)
+        with contextlib.suppress(OSError, ValueError):
             if json.loads(note.read_bytes())["pid"] == os.getpid():
                 note.unlink()
         sock.close()
+
+
+def _leave(number: int, frame: object) -> None:
+    raise SystemExit(0)
 
 
 def find_server(root: Path) -> dict[str, Any] | None:

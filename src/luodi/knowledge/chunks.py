@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from luodi.knowledge.sentences import sentences
+from luodi.knowledge.words import count_chinese
 from luodi.pipeline import Row
 
 
@@ -44,9 +46,9 @@ def chunk_section(row: Row, *, rank: int, words: int) -> Iterator[Chunk]:
 
 
 def _count(text: str) -> int:
-    """Words; in Chinese, which sets none apart, two characters are taken as one."""
+    """Words; Chinese sets none apart, so there two characters are taken as one."""
     chinese = count_chinese(text)
-    return len(text.split()) if not chinese else max(1, chinese // 2 + len(text[:0].split()))
+    return len(text.split()) if not chinese else chinese // 2 + len(re.findall(r"[a-zA-Z0-9_]+", text))
 
 
 def _pieces(text: str, words: int) -> Iterator[str]:

@@ -49,10 +49,25 @@ def check_against(sentence: str, passage: str) -> tuple[dict[str, bool], float]:
     coverage = sum(w in there for w in wanted) / len(wanted) if wanted else 0.0
     return {
         "numbers": _numbers(sentence) <= _numbers(passage),
-        "names": all(name in passage for name in _NAME.findall(sentence)),
-        "negation": not _NEGATION.search(sentence) or bool(_NEGATION.search(passage)),
+        "names": all(re.search(rf"(?<!\w){re.escape(name)}(?:e?s)?(?!\w)", passage) for name in _NAME.findall(sentence)),
+        "negation": _same_negation(sentence, set(wanted), passage),
         "words": len(wanted) >= MIN_WORDS and coverage >= MIN_COVERAGE,
     }, coverage
+
+
+def _same_negation(sentence: str, wanted: set[str], passage: str) -> bool:
+    """Whether a sentence of the passage that says the same denies where this one denies, and affirms where it affirms.
+
+    Where no single sentence says the same, a denial needs one anywhere in the passage.
+    """
+    denies = bool(_NEGATION.search(sentence))
+    alike = []
+    for start, end in sentences(passage):
+        part = passage[start:end]
+        there = {stem(w) for w in content_words(part)}
+        if wanted and len(wanted & there) >= MIN_COVERAGE * len(wanted):
+            alike.append(bool(_NEGATION.search(part)))
+    return denies in alike if alike else not denies or bool(_NEGATION.search(passage))
 
 
 def check_sentence(sentence: str, hits: Sequence[Hit]) -> Checked:

@@ -25,6 +25,11 @@ def has_chinese(text: str) -> bool:
     return bool(_CJK.search(text))
 
 
+def count_chinese(text: str) -> int:
+    """Chinese characters of `text`."""
+    return sum(len(run) for run in _CJK.findall(text))
+
+
 def segment(text: str) -> str:
     """`text` with spaces between Chinese words, since no index finds words that are not set apart."""
     text = unicodedata.normalize("NFKC", text)

@@ -21,6 +21,7 @@ __all__ = [
     "Project",
     "Promise",
     "Source",
+    "ignored",
     "load",
     "schema",
 ]
@@ -45,6 +46,18 @@ def load(root: Path) -> Loaded:
     project = read_yaml(root / "luodi.yaml", Project)
     gates = read_yaml(root / "gates.yaml", Gates) if os.path.lexists(root / "gates.yaml") else Gates()
     return Loaded(root, project, gates)
+
+
+def ignored(project: Project) -> list[str]:
+    """Settings that are read and do nothing yet; a user must not believe that they work."""
+    found = []
+    if project.compliance:
+        found.append(f"compliance: {', '.join(project.compliance)}: packs are not assessed yet; nothing is claimed")
+    if project.serve.route != "fixed":
+        found.append(
+            f"serve.route: {project.serve.route!r} is not built yet; serve.pick ({project.serve.pick}) answers"
+        )
+    return found
 
 
 def schema(which: str = "project") -> str:

