@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import threading
@@ -14,6 +15,7 @@ from luodi.errors import EngineError, require
 
 _CONNECT_S = 10.0
 _SILENCE_S = 120.0  # between two pieces of an answer
+_KEEP_S = 2.0  # an idle connection; less than servers wait (uvicorn 5 s), so that none is used as it is being closed
 
 
 class RemoteEngine:
@@ -34,6 +36,7 @@ class RemoteEngine:
         self._url = url.rstrip("/")
         self._context = context
         self._timeout = self._aiohttp.ClientTimeout(total=None, connect=connect_s, sock_read=silence_s)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="remote", daemon=True)
         self._thread.start()
@@ -47,8 +50,19 @@ class RemoteEngine:
     async def _open(self) -> Any:
         key = os.environ.get("LUODI_ENGINE_KEY")
         return self._aiohttp.ClientSession(
-            timeout=self._timeout, headers={"authorization": f"Bearer {key}"} if key else {}
+            connector=self._aiohttp.TCPConnector(keepalive_timeout=_KEEP_S, limit=0),
+            timeout=self._timeout,
+            headers={"authorization": f"Bearer {key}"} if key else {},
         )
+
+    async def _shut(self) -> None:
+        """Cancel what is under way, so that every answer gets its last delta, then hang up."""
+        await asyncio.sleep(0)  # their first step
+        running = list(self._tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._session.close()
 
     async def _first_model(self) -> str:
         try:
@@ -66,11 +80,19 @@ class RemoteEngine:
         return EngineInfo("remote", self._model, self._context)
 
     def submit(self, request: Request, emit: Emit) -> Cancel:
-        future = asyncio.run_coroutine_threadsafe(self._answer(request, emit), self._loop)
+        running: list[asyncio.Task[None]] = []
+
+        def start() -> None:
+            running.append(self._loop.create_task(self._answer(request, emit)))
+            self._tasks.add(running[0])
+            running[0].add_done_callback(self._tasks.discard)
 
         def cancel() -> None:
-            future.cancel()
+            # One turn of the loop later than its start: a task that is cancelled before its first step emits nothing.
+            with contextlib.suppress(RuntimeError):  # the engine is closed
+                self._loop.call_soon_threadsafe(lambda: self._loop.call_soon(running[0].cancel))
 
+        self._loop.call_soon_threadsafe(start)
         return cancel
 
     def count(self, text: str) -> int:
@@ -79,7 +101,7 @@ class RemoteEngine:
 
     def close(self) -> None:
         if self._loop.is_running():
-            asyncio.run_coroutine_threadsafe(self._session.close(), self._loop).result(timeout=10)
+            asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(timeout=10)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=10)
             self._loop.close()

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from luodi.engine import Request, Sampling, answer_all, open_engine
 from luodi.evaluate.scoring import cites, word_f1
 from luodi.evaluate.statistics import Estimate, mean, paired_difference, share
-from luodi.knowledge import INDEX, Hit, Index, build_messages, ground, says_unknown
+from luodi.knowledge import INDEX, Hit, Index, abstain, build_messages, ground, says_unknown, sufficient
 from luodi.knowledge.ground import check_sentence, strip_citations
 from luodi.knowledge.sentences import sentences
 from luodi.pipeline import Context, Measurement, read_rows
@@ -37,6 +37,7 @@ class Item:
     place: tuple[str, str]
     hits: tuple[Hit, ...]
     answerable: bool
+    sufficient: bool
 
     @property
     def right(self) -> bool:
@@ -52,10 +53,12 @@ def gold_items(ctx: Context, index: Index, passages: int, limit: int) -> tuple[l
         question, place = row.meta["question"], (row.path, row.title)
         hits = index.search(question, max(5, passages))
         found.append(any((h.chunk.path, h.chunk.title) == place for h in hits[:5]))
+        shown = tuple(hits[:passages])
+        enough = sufficient(index, question, shown)
+        whole.append(Item(row.id, question, row.meta["answer"], place, shown, True, enough))
         same = frozenset(h.chunk.row_id for h in index.search(question, 20) if (h.chunk.path, h.chunk.title) == place)
-        whole.append(Item(row.id, question, row.meta["answer"], place, tuple(hits[:passages]), True))
-        rest = index.search(question, passages, without=same | {row.meta["section"]})
-        without.append(Item(row.id, question, "", place, tuple(rest), False))
+        rest = tuple(index.search(question, passages, without=same | {row.meta["section"]}))
+        without.append(Item(row.id, question, "", place, rest, False, sufficient(index, question, rest)))
     return whole, without, share(found)
 
 
@@ -204,7 +207,10 @@ def _measure_support(ctx: Context, items: list[Item], texts: dict[str, list[str]
             note=f"generated sentences that pass the checks on numbers, names, negation and words; base n {base.n}",
         )
     )  # fmt: skip
-    shown = [ground(i.question, t, i.hits) for i, t in zip(items, texts["model"], strict=True)]
+    shown = [
+        ground(i.question, t, i.hits) if i.sufficient else abstain(i.question, i.hits)
+        for i, t in zip(items, texts["model"], strict=True)
+    ]
     answered = [g for g in shown if g.kind != "abstained"]
     ctx.measure(
         _of(
@@ -214,3 +220,13 @@ def _measure_support(ctx: Context, items: list[Item], texts: dict[str, list[str]
     )  # fmt: skip
     f1 = mean([word_f1(g.text, i.reference) for g, i in zip(shown, items, strict=True) if i.answerable], confidence)
     ctx.measure(_of("shown_answer_f1", f1, "the answer as it is shown, after the checks", unit="F1"))
+    for name, answerable, note in (
+        ("shown_false_abstentions", True, "answerable questions to which the reply says that the documents do not say"),
+        (
+            "shown_abstentions_when_unanswerable",
+            False,
+            "with the right section taken out; the other passages may answer",
+        ),
+    ):
+        said = [g.kind == "abstained" for g, i in zip(shown, items, strict=True) if i.answerable == answerable]
+        ctx.measure(_of(name, share(said, confidence), note, better="lower" if answerable else "higher"))

@@ -154,12 +154,14 @@ def _secret(scope: Scope) -> str:
 def _is_local(scope: Scope) -> bool:
     """Whether a page is asked for from this machine, under a name of this machine.
 
-    The name is checked too: a page of another site whose name was pointed at 127.0.0.1 must not get the key.
+    The name is checked too: a page of another site whose name was pointed at 127.0.0.1 must not get the key,
+    and neither must one that a proxy on this machine passes on.
     """
     client = (scope.get("client") or ("", 0))[0]
     host = _header(scope, b"host")
-    name = host.rpartition(":")[0] if host.count(":") == 1 or host.startswith("[") else host
-    return client in ("127.0.0.1", "::1") and name.strip("[]") in ("127.0.0.1", "localhost", "::1")
+    name = host[1:].partition("]")[0] if host.startswith("[") and "]" in host else host.partition(":")[0]
+    proxied = any(_header(scope, header) for header in (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"))
+    return not proxied and client in ("127.0.0.1", "::1") and name in ("127.0.0.1", "localhost", "::1")
 
 
 async def _read(receive: Receive) -> bytes:

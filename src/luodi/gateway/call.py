@@ -29,6 +29,7 @@ class Call:
     question: str = ""
     language: Literal["en", "zh"] = "en"
     hits: tuple[Hit, ...] = ()
+    nearest: tuple[Hit, ...] = ()  # shown when the passages do not speak of what is asked
     started: float = field(default_factory=time.monotonic)
 
 

@@ -1,6 +1,16 @@
 """Documents → index → evidence → checked, cited answers."""
 
-from luodi.knowledge.answer import Citation, Grounded, Grounder, abstain, extract, ground, language_of, says_unknown
+from luodi.knowledge.answer import (
+    Citation,
+    Grounded,
+    Grounder,
+    abstain,
+    extract,
+    ground,
+    language_of,
+    says_unknown,
+    sufficient,
+)
 from luodi.knowledge.index import INDEX, Hit, Index
 from luodi.knowledge.prompt import ABSTAIN, DEFAULT_PROMPT, build_messages
 
@@ -19,4 +29,5 @@ __all__ = [
     "ground",
     "language_of",
     "says_unknown",
+    "sufficient",
 ]

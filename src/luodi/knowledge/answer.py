@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from luodi.knowledge.ground import Checked, check_sentence, strip_citations
-from luodi.knowledge.index import Hit
+from luodi.knowledge.index import Hit, Index
 from luodi.knowledge.prompt import ABSTAIN
 from luodi.knowledge.sentences import sentences
 from luodi.knowledge.words import content_words, has_chinese, stem
 
 Kind = Literal["generated", "extracted", "abstained"]
-MIN_QUESTION_COVERAGE = 0.5  # share of the question's content words that the best passage must hold to be quoted
+MIN_QUESTION_COVERAGE = 0.5  # share of the question that the passages must speak of, or it is not answered from them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class Grounded:
 
 def language_of(text: str) -> Literal["en", "zh"]:
     return "zh" if has_chinese(text) else "en"
+
+
+def sufficient(index: Index, question: str, hits: Sequence[Hit]) -> bool:
+    """Whether the passages speak of what is asked, so that an answer may be made from them."""
+    return index.coverage(question, hits) >= MIN_QUESTION_COVERAGE
 
 
 def says_unknown(text: str) -> bool:

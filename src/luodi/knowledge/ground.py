@@ -15,7 +15,7 @@ MIN_WORDS = 2  # content words; a shorter sentence says too little to be checked
 
 _CITE = re.compile(r"\[(\d{1,2})\]")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_NAME = re.compile(r"\b(?:[A-Za-z]+[A-Z_]\w*|\w+_\w+|[A-Z]{2,}\w*)\b")
+_NAME = re.compile(r"\b(?:[A-Za-z]+[A-Z_]\w*|\w+_\w+|[A-Z]{2,}\w*)\b", re.A)
 _NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|nor|none|neither)\b|n't\b|[不没无未别]", re.I)
 
 
@@ -49,7 +49,9 @@ def check_against(sentence: str, passage: str) -> tuple[dict[str, bool], float]:
     coverage = sum(w in there for w in wanted) / len(wanted) if wanted else 0.0
     return {
         "numbers": _numbers(sentence) <= _numbers(passage),
-        "names": all(re.search(rf"(?<!\w){re.escape(name)}(?:e?s)?(?!\w)", passage) for name in _NAME.findall(sentence)),
+        "names": all(
+            re.search(rf"(?<!\w){re.escape(name)}(?:e?s)?(?!\w)", passage, re.A) for name in _NAME.findall(sentence)
+        ),
         "negation": _same_negation(sentence, set(wanted), passage),
         "words": len(wanted) >= MIN_WORDS and coverage >= MIN_COVERAGE,
     }, coverage

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from luodi.errors import IntegrityError
 from luodi.knowledge.chunks import Chunk
-from luodi.knowledge.words import content_words, segment, words
+from luodi.knowledge.words import content_words, segment, stem, words
 
 INDEX = "index.sqlite"
 _TITLE_WEIGHT = 2.0
@@ -59,7 +60,10 @@ class Index:
         if not path.is_file():
             raise IntegrityError(f"the knowledge index {path} is missing")
         # immutable: the file is an artifact; SQLite takes no locks and writes nothing beside it.
-        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+        )
+        self._chunks = self.count()
 
     def search(self, query: str, limit: int = 5, *, without: frozenset[str] = frozenset()) -> list[Hit]:
         """The best chunks for `query`, best first.
@@ -83,6 +87,25 @@ class Index:
             place = (hit.chunk.path, hit.chunk.title)
             best[place] = min(best.get(place, hit.chunk.rank), hit.chunk.rank)
         return [h for h in hits if h.chunk.rank == best[(h.chunk.path, h.chunk.title)]][:limit]
+
+    def coverage(self, query: str, hits: Sequence[Hit]) -> float:
+        """How much of a question the hits speak of: the share of its words that stand in any of them.
+
+        Rare words count for more, by inverse document frequency; a word that stands in no document counts most, so
+        a question about something else is seen to be one.
+        """
+        there = {stem(w) for h in hits for w in content_words(f"{h.chunk.title} {h.chunk.text}")}
+        total = found = 0.0
+        for word in dict.fromkeys(content_words(query)):
+            weight = math.log((self._chunks + 1) / (self._frequency(word) + 0.5))
+            total += weight
+            found += weight * (stem(word) in there)
+        return found / total if total else 0.0
+
+    def _frequency(self, word: str) -> int:
+        """Chunks that hold a word."""
+        row = self._connection.execute("SELECT count(*) FROM words WHERE words MATCH ?", (f'"{word}"',)).fetchone()
+        return int(row[0])
 
     def count(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM chunk").fetchone()[0])

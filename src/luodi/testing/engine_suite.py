@@ -28,7 +28,7 @@ def collect(engine: Engine, request: Request, *, cancel_after: int | None = None
 
     def emit(delta: Delta) -> None:
         deltas.append(delta)
-        if cancel_after is not None and len(deltas) >= cancel_after:
+        if cancel_after and len(deltas) >= cancel_after:
             enough.set()
         if delta.finish:
             enough.set()
@@ -36,7 +36,7 @@ def collect(engine: Engine, request: Request, *, cancel_after: int | None = None
 
     cancel = engine.submit(request, emit)
     if cancel_after is not None:
-        assert enough.wait(_ENDS_S), "no text came"
+        assert not cancel_after or enough.wait(_ENDS_S), "no text came"
         cancel()
     assert ended.wait(_ENDS_S), "the answer did not end"
     return deltas
@@ -106,6 +106,11 @@ class EngineConformance:
         assert sum(bool(d.finish) for d in deltas) == 1
         assert text_of(whole).startswith(text_of(deltas))
 
+    def test_cancel_at_once_ends_it(self, engine: Engine, request_: Request) -> None:
+        for _ in range(5):
+            deltas = collect(engine, request_, cancel_after=0)
+            assert sum(bool(d.finish) for d in deltas) == 1 and deltas[-1].finish
+
     def test_cancel_after_the_end_does_nothing(self, engine: Engine, request_: Request) -> None:
         ended = threading.Event()
         deltas: list[Delta] = []
@@ -149,6 +154,13 @@ class EngineConformance:
         for delta in collect(engine, told):
             delta.text.encode("utf-8")
             assert delta.finish != "error", delta.error
+
+    def test_close_ends_what_is_under_way(self, request_: Request) -> None:
+        engine = self.make()
+        ended = threading.Event()
+        engine.submit(replace(request_, sampling=Sampling(max_tokens=256)), lambda d: ended.set() if d.finish else None)
+        engine.close()
+        assert ended.wait(_ENDS_S), "the answer was left without its last delta"
 
     def test_close_is_clean(self, request_: Request) -> None:
         engine = self.make()

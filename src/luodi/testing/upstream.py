@@ -103,7 +103,12 @@ def _handler(upstream: FaultyUpstream) -> type[BaseHTTPRequestHandler]:
         def _whole(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
             body = json.dumps(value).encode()
             self.send_response(status)
-            for name, text in {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}.items():
+            for name, text in {
+                "content-type": "application/json",
+                "content-length": str(len(body)),
+                "connection": "close",
+                **(headers or {}),
+            }.items():
                 self.send_header(name, text)
             self.end_headers()
             self.wfile.write(body)

@@ -28,7 +28,7 @@ class Answer:
 
     async def _generate(self, call: Call, outcome: Outcome) -> AsyncGenerator[str, None]:
         if not call.hits:
-            grounded = abstain(call.question, ())
+            grounded = abstain(call.question, call.nearest)
             _fill(outcome, grounded)
             outcome.finish = "stop"
             yield grounded.text

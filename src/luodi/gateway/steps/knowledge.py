@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from luodi.gateway.call import Call, Next, Reply
 from luodi.guard import Verdict
-from luodi.knowledge import Hit
+from luodi.knowledge import Hit, sufficient
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Knowledge:
     """Searches the release's index; a passage that reads like an attack is left out, and that is recorded.
 
-    Personal data in a passage is masked before the engine, a quote or a source can show it.
+    Personal data in a passage is masked before the engine, a quote or a source can show it. Passages that do not
+    speak of what is asked are not given to the model, which would make an answer of them.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -25,7 +26,10 @@ class Knowledge:
 
     async def __call__(self, call: Call, following: Next) -> Reply:
         hits, verdicts = await asyncio.to_thread(self._search, call.question)
-        call.hits = hits
+        if await asyncio.to_thread(sufficient, self._served.index, call.question, hits):
+            call.hits = hits
+        else:
+            call.nearest = hits
         reply = await following(call)
         reply.outcome.verdicts = [*verdicts, *reply.outcome.verdicts]
         return reply

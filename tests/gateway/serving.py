@@ -1,0 +1,31 @@
+"""Serves a tiny release with a fake engine in a process of its own: `python serving.py STORE DELAY`; prints URL and key."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from luodi.gateway import App, Gateway, open_release
+from luodi.gateway.server import listen, serve
+from luodi.release import Registry, verify
+from luodi.store import Store
+from luodi.testing import FakeEngine, engine_kinds
+
+
+def main() -> None:
+    store = Store(Path(sys.argv[1]))
+    engine = FakeEngine("Set required=False on the field to make it optional. [1]", delay=float(sys.argv[2]))
+    with engine_kinds(fake=lambda folder, *, pick, threads: engine):
+        served = open_release(verify(Registry(store).find("helpdesk"), store))
+    gateway = Gateway(served, store)
+    key_id, key = gateway.keys.create("test")
+    try:
+        serve(App(gateway), listen("127.0.0.1", 0), store, key, lambda url: print(url, key, flush=True))
+    finally:
+        gateway.keys.revoke(key_id)
+        gateway.close()
+        print("left in order", flush=True)
+
+
+if __name__ == "__main__":
+    main()
