@@ -31,7 +31,9 @@ def parts() -> dict[str, type[BaseModel]]:
 def default(field: Any) -> str:
     if field.default is PydanticUndefined:
         return "required" if field.is_required() else ""
-    value = field.default
+    value = (field.json_schema_extra or {}).get("default", field.default)
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     if isinstance(value, BaseModel):
         return "see below"
     if value is None or value == "" or value == []:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from luodi.engine.sources import find_model, fingerprint
+from luodi.engine.sources import find_model
 from luodi.errors import SourceError
+from luodi.pipeline.sources import model_fingerprint
 from luodi.project import BaseModelSource
 
 
@@ -75,6 +76,6 @@ def test_the_fingerprint_follows_the_content_of_local_weights(tmp_path: Path) ->
     path = tmp_path / "m.gguf"
     path.write_bytes(b"GGUF one")
     source = BaseModelSource(source="gguf:m.gguf")
-    first = fingerprint(source, tmp_path)
+    first = model_fingerprint(source, tmp_path)
     path.write_bytes(b"GGUF two")
-    assert fingerprint(source, tmp_path) != first
+    assert model_fingerprint(source, tmp_path) != first

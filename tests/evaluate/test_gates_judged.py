@@ -10,7 +10,9 @@ from luodi.pipeline import Measurement
 from luodi.project import Gate
 
 
-def m(value: float, low: float | None = None, high: float | None = None, n: int = 100, better: Any = "higher") -> Measurement:
+def m(
+    value: float, low: float | None = None, high: float | None = None, n: int = 100, better: Any = "higher"
+) -> Measurement:
     return Measurement("x", "fit", value, "share", n, better, low, high)
 
 
@@ -23,16 +25,26 @@ def verdict(gate: dict[str, Any], measured: Measurement | None, live: Measuremen
 @pytest.mark.parametrize(
     ("gate", "measured", "expected"),
     [
-        ({"at_least": 0.8}, m(0.9, 0.82, 0.95), "pass"), ({"at_least": 0.8}, m(0.9, 0.8, 0.95), "pass"),
-        ({"at_least": 0.8}, m(0.9, 0.79, 0.95), "need more"), ({"at_least": 0.8}, m(0.79, 0.7, 0.95), "block"),
-        ({"at_most": 0.1}, m(0.05, 0.0, 0.09), "pass"), ({"at_most": 0.1}, m(0.05, 0.0, 0.11), "need more"),
-        ({"at_most": 0.1}, m(0.11, 0.0, 0.2), "block"), ({"at_least": 0.8, "judge": "value"}, m(0.81, 0.1, 0.95), "pass"),
-        ({"at_least": 0.8}, m(0.8), "pass"), ({"at_least": 0.8}, m(0.79), "block"), ({"at_least": 0.2, "at_most": 0.4}, m(0.3), "pass"),
-        ({"at_least": 0.2, "at_most": 0.4}, m(0.5), "block"), ({"at_least": 0.8}, None, "block"), ({"margin": 0.1}, None, "block"),
-        ({"at_least": 0.8}, m(1.0, n=0), "need more"), ({"at_least": 0.0}, m(math.nan), "block"), ({"margin": 0.1}, m(math.nan), "block"),
+        ({"at_least": 0.8}, m(0.9, 0.82, 0.95), "pass"),
+        ({"at_least": 0.8}, m(0.9, 0.8, 0.95), "pass"),
+        ({"at_least": 0.8}, m(0.9, 0.79, 0.95), "need more"),
+        ({"at_least": 0.8}, m(0.79, 0.7, 0.95), "block"),
+        ({"at_most": 0.1}, m(0.05, 0.0, 0.09), "pass"),
+        ({"at_most": 0.1}, m(0.05, 0.0, 0.11), "need more"),
+        ({"at_most": 0.1}, m(0.11, 0.0, 0.2), "block"),
+        ({"at_least": 0.8, "judge": "value"}, m(0.81, 0.1, 0.95), "pass"),
+        ({"at_least": 0.8}, m(0.8), "pass"),
+        ({"at_least": 0.8}, m(0.79), "block"),
+        ({"at_least": 0.2, "at_most": 0.4}, m(0.3), "pass"),
+        ({"at_least": 0.2, "at_most": 0.4}, m(0.5), "block"),
+        ({"at_least": 0.8}, None, "block"),
+        ({"margin": 0.1}, None, "block"),
+        ({"at_least": 0.8}, m(1.0, n=0), "need more"),
+        ({"at_least": 0.0}, m(math.nan), "block"),
+        ({"margin": 0.1}, m(math.nan), "block"),
         ({"at_most": 1.0}, m(-math.inf), "block"),
     ],
-)  # fmt: skip
+)
 def test_bounds(gate: dict[str, Any], measured: Measurement | None, expected: str) -> None:
     assert verdict(gate, measured) == expected
 
@@ -40,12 +52,18 @@ def test_bounds(gate: dict[str, Any], measured: Measurement | None, expected: st
 @pytest.mark.parametrize(
     ("new", "live", "expected"),
     [
-        (m(0.80, 0.79, 0.81), m(0.80, 0.79, 0.81), "pass"), (m(0.90, 0.8, 1.0), m(0.80, 0.79, 0.81), "pass"),
-        (m(0.79, 0.785, 0.795), m(0.80, 0.795, 0.805), "pass"), (m(0.79, 0.75, 0.83), m(0.80, 0.76, 0.84), "need more"),
-        (m(0.60, 0.58, 0.62), m(0.80, 0.78, 0.82), "block"), (m(0.79), m(0.80), "pass"), (m(0.70), m(0.80), "block"),
-        (m(0.5), None, "pass"), (m(120, better="lower"), m(100, better="lower"), "block"), (m(80, better="lower"), m(100, better="lower"), "pass"),
+        (m(0.80, 0.79, 0.81), m(0.80, 0.79, 0.81), "pass"),
+        (m(0.90, 0.8, 1.0), m(0.80, 0.79, 0.81), "pass"),
+        (m(0.79, 0.785, 0.795), m(0.80, 0.795, 0.805), "pass"),
+        (m(0.79, 0.75, 0.83), m(0.80, 0.76, 0.84), "need more"),
+        (m(0.60, 0.58, 0.62), m(0.80, 0.78, 0.82), "block"),
+        (m(0.79), m(0.80), "pass"),
+        (m(0.70), m(0.80), "block"),
+        (m(0.5), None, "pass"),
+        (m(120, better="lower"), m(100, better="lower"), "block"),
+        (m(80, better="lower"), m(100, better="lower"), "pass"),
     ],
-)  # fmt: skip
+)
 def test_margin_against_live(new: Measurement, live: Measurement | None, expected: str) -> None:
     assert verdict({"margin": 0.02}, new, live) == expected
 

@@ -12,10 +12,17 @@ from luodi.knowledge.chunks import Chunk
 @pytest.mark.parametrize(
     ("answer", "reference", "f1"),
     [
-        ("Set the field.", "set the field", 1.0), ("Set the field. [1]", "Set the field.", 1.0), ("one two", "three", 0.0),
-        ("a b c d", "a b", 2 * 2 / 6), ("a a", "a", 2 / 3), ("", "a", 0.0), ("a", "", 0.0), ("", "", 0.0), ("使用事务", "使用事务。", 1.0),
+        ("Set the field.", "set the field", 1.0),
+        ("Set the field. [1]", "Set the field.", 1.0),
+        ("one two", "three", 0.0),
+        ("a b c d", "a b", 2 * 2 / 6),
+        ("a a", "a", 2 / 3),
+        ("", "a", 0.0),
+        ("a", "", 0.0),
+        ("", "", 0.0),
+        ("使用事务", "使用事务。", 1.0),
     ],
-)  # fmt: skip
+)
 def test_f1(answer: str, reference: str, f1: float) -> None:
     assert word_f1(answer, reference) == pytest.approx(f1)
 

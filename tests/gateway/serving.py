@@ -1,4 +1,7 @@
-"""Serves a tiny release with a fake engine in a process of its own: `python serving.py STORE DELAY`; prints URL and key."""
+"""Serves a tiny release with a fake engine in a process of its own; prints URL and key.
+
+python serving.py STORE DELAY
+"""
 
 from __future__ import annotations
 

@@ -83,6 +83,7 @@ def test_the_guard_masks_what_the_steps_below_say(house: Any, monkeypatch: pytes
     said = f"Please write to {EMAIL} soon."
 
     for size in range(1, len(said)):
+
         async def generate(self: Any, call: Any, outcome: Any, size: int = size) -> Any:
             outcome.kind, outcome.finish = "generated", "stop"
             for at in range(0, len(said), size):

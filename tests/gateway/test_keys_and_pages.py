@@ -67,13 +67,22 @@ class Pages:
 @pytest.mark.parametrize(
     ("client", "host", "given"),
     [
-        ("127.0.0.1", "127.0.0.1:8470", True), ("127.0.0.1", "localhost:8470", True), ("127.0.0.1", "localhost", True),
-        ("::1", "[::1]:8470", True), ("::1", "[::1]", True), ("192.168.1.5", "127.0.0.1:8470", False),
-        ("127.0.0.1", "evil.example:8470", False), ("127.0.0.1", "evil.example", False), ("127.0.0.1", "", False),
-        ("127.0.0.1", "127.0.0.1.evil.example", False), ("127.0.0.1", "localhost.evil.example:80", False),
-        ("127.0.0.1", "evil.example:127.0.0.1", False), ("10.0.0.1", "10.0.0.1:8470", False), ("127.0.0.1", "[::1", False),
+        ("127.0.0.1", "127.0.0.1:8470", True),
+        ("127.0.0.1", "localhost:8470", True),
+        ("127.0.0.1", "localhost", True),
+        ("::1", "[::1]:8470", True),
+        ("::1", "[::1]", True),
+        ("192.168.1.5", "127.0.0.1:8470", False),
+        ("127.0.0.1", "evil.example:8470", False),
+        ("127.0.0.1", "evil.example", False),
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", "127.0.0.1.evil.example", False),
+        ("127.0.0.1", "localhost.evil.example:80", False),
+        ("127.0.0.1", "evil.example:127.0.0.1", False),
+        ("10.0.0.1", "10.0.0.1:8470", False),
+        ("127.0.0.1", "[::1", False),
     ],
-)  # fmt: skip
+)
 def test_the_page_key_stays_on_this_machine(house: Any, client: str, host: str, given: bool) -> None:
     app = App(house.gateway, Pages(), "page-key")
     headers = [(b"host", host.encode())] if host else []
@@ -94,9 +103,13 @@ def test_pages(house: Any) -> None:
     async def all_() -> list[Any]:
         chinese = [(b"accept-language", b"zh-CN,zh;q=0.9")]
         return [
-            await call(app, "GET", "/"), await call(app, "GET", "/", headers=chinese), await call(app, "GET", "/", query=b"lang=zh"),
-            await call(app, "GET", "/", query=b"lang=%ff", headers=chinese), await call(app, "GET", "/nothing"), await call(app, "POST", "/"),
-        ]  # fmt: skip
+            await call(app, "GET", "/"),
+            await call(app, "GET", "/", headers=chinese),
+            await call(app, "GET", "/", query=b"lang=zh"),
+            await call(app, "GET", "/", query=b"lang=%ff", headers=chinese),
+            await call(app, "GET", "/nothing"),
+            await call(app, "POST", "/"),
+        ]
 
     english, chinese, asked, odd, missing, posted = asyncio.run(all_())
     assert [r.body.split()[1] for r in (english, chinese, asked, odd)] == [b"en", b"zh", b"zh", b"en"]
@@ -121,11 +134,14 @@ def test_lifespan(house: Any) -> None:
 @pytest.mark.parametrize(
     ("engine", "privacy", "allowed"),
     [
-        ("openvino", "own-engines-only", True), ("http://127.0.0.1:1/v1", "own-engines-only", True),
-        ("https://api.example.com/v1", "own-engines-only", False), ("http://127.0.0.1.example.com/v1", "own-engines-only", False),
-        ("http://127.0.0.1@example.com/v1", "own-engines-only", False), ("https://api.example.com/v1", "any", True),
+        ("openvino", "own-engines-only", True),
+        ("http://127.0.0.1:1/v1", "own-engines-only", True),
+        ("https://api.example.com/v1", "own-engines-only", False),
+        ("http://127.0.0.1.example.com/v1", "own-engines-only", False),
+        ("http://127.0.0.1@example.com/v1", "own-engines-only", False),
+        ("https://api.example.com/v1", "any", True),
     ],
-)  # fmt: skip
+)
 def test_privacy(engine: str, privacy: str, allowed: bool) -> None:
     options = {"engine": engine, "privacy": privacy}
     if allowed:

@@ -78,7 +78,11 @@ def test_whole_and_streamed(served: Callable[..., Served]) -> None:
     assert streamed.headers["content-type"].startswith("text/event-stream")
     assert streamed.read().endswith(b"data: [DONE]\n\n")
     found = find_server(server.store.root)
-    assert found is not None and (found["url"], found["key"], found["release"]) == (server.url, server.key, "helpdesk@1")
+    assert found is not None and (found["url"], found["key"], found["release"]) == (
+        server.url,
+        server.key,
+        "helpdesk@1",
+    )
 
 
 def test_the_record_is_there_when_the_caller_is_told_it_is_done(served: Callable[..., Served]) -> None:
@@ -145,9 +149,9 @@ def test_openai_client(served: Callable[..., Served]) -> None:
         assert missing.value.code == "model_not_found" and missing.value.param == "model"
         with pytest.raises(openai.BadRequestError):
             client.chat.completions.create(**asked, n=2)
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="wrong", max_retries=0) as client:
-        with pytest.raises(openai.AuthenticationError):
-            client.chat.completions.create(**asked)
+    stranger = openai.OpenAI(base_url=f"{server.url}/v1", api_key="wrong", max_retries=0)
+    with stranger, pytest.raises(openai.AuthenticationError):
+        stranger.chat.completions.create(**asked)
 
 
 def test_an_address_that_is_taken() -> None:

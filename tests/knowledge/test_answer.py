@@ -4,7 +4,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from luodi.knowledge import ABSTAIN, DEFAULT_PROMPT, Grounder, Hit, abstain, build_messages, extract, ground, language_of, says_unknown
+from luodi.knowledge import (
+    ABSTAIN,
+    DEFAULT_PROMPT,
+    Grounder,
+    Hit,
+    abstain,
+    build_messages,
+    extract,
+    ground,
+    language_of,
+    says_unknown,
+)
 from luodi.knowledge.answer import question_coverage, split_answer
 from luodi.knowledge.chunks import Chunk
 from luodi.knowledge.prompt import passage_text
@@ -24,10 +35,13 @@ HITS = [
 
 
 def test_supported_sentences_are_kept_and_cited() -> None:
-    found = ground(Q, "Set required=False on the field. [1] The cache timeout is 300 seconds. [2] A field is required by default. [1]", HITS)
-    assert found.kind == "generated"
-    assert found.text == "Set required=False on the field. [1] The cache timeout is 300 seconds. [2] A field is required by default. [1]"
-    assert [(c.number, c.path, c.line, c.start, c.row_id) for c in found.citations] == [(1, "a.md", 7, 3, "a"), (2, "b.md", 7, 3, "b")]
+    said = "Set required=False on the field. [1] The cache timeout is 300. [2] A field is required by default. [1]"
+    found = ground(Q, said, HITS)
+    assert (found.kind, found.text) == ("generated", said)
+    assert [(c.number, c.path, c.line, c.start, c.row_id) for c in found.citations] == [
+        (1, "a.md", 7, 3, "a"),
+        (2, "b.md", 7, 3, "b"),
+    ]
     assert found.citations[0].quote == "Set required=False on the field to make it optional."
 
 
@@ -48,7 +62,10 @@ def test_a_sentence_said_twice_is_shown_once() -> None:
 
 
 def test_chinese_needs_no_space() -> None:
-    assert ground("默认超时是多少？", "默认超时时间是 300 秒。字段默认是必填的。", HITS).text == "默认超时时间是 300 秒。 [1]字段默认是必填的。 [1]"
+    assert (
+        ground("默认超时是多少？", "默认超时时间是 300 秒。字段默认是必填的。", HITS).text
+        == "默认超时时间是 300 秒。 [1]字段默认是必填的。 [1]"
+    )
 
 
 @pytest.mark.parametrize("text", [*ABSTAIN.values(), "The documents do not say anything about it."])
@@ -78,14 +95,42 @@ def test_split() -> None:
 
 
 PIECES = [
-    "Set required=False on the field.", "A field is required by default.", "The cache timeout is 300 seconds.", "默认超时时间是 300 秒。",
-    "字段默认是必填的。", "Bananas are yellow.", "The documents do not say.", " [1]", " [2]", "[3]", "[", "]", "1", " ", "\n", '"', "“", "”",
-    "(", ".", "…", "e.g. ", "No. ", "see etc. ", "[12] ", "[123]", "A", "the",
-]  # fmt: skip
+    "Set required=False on the field.",
+    "A field is required by default.",
+    "The cache timeout is 300 seconds.",
+    "默认超时时间是 300 秒。",
+    "字段默认是必填的。",
+    "Bananas are yellow.",
+    "The documents do not say.",
+    " [1]",
+    " [2]",
+    "[3]",
+    "[",
+    "]",
+    "1",
+    " ",
+    "\n",
+    '"',
+    "“",
+    "”",
+    "(",
+    ".",
+    "…",
+    "e.g. ",
+    "No. ",
+    "see etc. ",
+    "[12] ",
+    "[123]",
+    "A",
+    "the",
+]
 
 
 @settings(max_examples=400, deadline=None)
-@given(text=st.lists(st.sampled_from(PIECES), max_size=12).map("".join), sizes=st.lists(st.integers(1, 7), min_size=1, max_size=6))
+@given(
+    text=st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+    sizes=st.lists(st.integers(1, 7), min_size=1, max_size=6),
+)
 @example(text="A field is required by default. [2] The cache", sizes=[1])
 @example(text='See etc. "and so on" is required. A field.', sizes=[1])
 @example(text="A field is required by default. [9] [2] x", sizes=[3])
@@ -105,7 +150,9 @@ def test_a_stream_is_the_whole_for_every_chunking(text: str, sizes: list[int]) -
 def test_prompt() -> None:
     system, user = build_messages(f" {Q} ", HITS)
     assert (system.role, system.content) == ("system", DEFAULT_PROMPT.strip())
-    assert user.content.startswith("[1] Guide › Fields\nA field is required") and user.content.endswith(f"\n\nQuestion: {Q}")
+    assert user.content.startswith("[1] Guide › Fields\nA field is required") and user.content.endswith(
+        f"\n\nQuestion: {Q}"
+    )
     assert "[2] Guide › Cache" in user.content
     long = hit("word " * 200, "A › B › C")
     assert passage_text(long).startswith("B › C\nword") and len(passage_text(long)) < 380

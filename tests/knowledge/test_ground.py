@@ -48,7 +48,8 @@ def test_each_check(sentence: str, failed: str) -> None:
 @pytest.mark.parametrize(
     ("sentence", "failed"),
     [
-        ("默认超时时间是 300 秒。", ""), ("默认超时时间是 200 秒。", "numbers"), ("默认超时时间不是 300 秒。", "negation"),
+        ("默认超时时间是 300 秒。", ""), ("默认超时时间是 200 秒。", "numbers"),
+        ("默认超时时间不是 300 秒。", "negation"),
         ("使用STATIC_ROOT设置缓存的默认超时时间。", "names"), ("使用TIMEOUT设置超时时间。", ""),
     ],
 )  # fmt: skip
@@ -65,7 +66,9 @@ def test_a_plural_in_the_passage_names_the_same() -> None:
 def test_a_denial_that_no_single_sentence_holds() -> None:
     passage = "Sessions are kept in a database. They do not expire with the browser."
     assert check_against("Sessions in the database do not expire with the browser.", passage)[0]["negation"]
-    assert not check_against("Sessions in the database never expire with the browser.", "Sessions expire. A database, a browser.")[0]["negation"]
+    assert not check_against(
+        "Sessions in the database never expire with the browser.", "Sessions expire. A database, a browser."
+    )[0]["negation"]
 
 
 def test_the_cited_passage_is_preferred() -> None:
@@ -80,7 +83,10 @@ def test_the_cited_passage_is_preferred() -> None:
 
 
 def test_quote() -> None:
-    assert best_quote("the default timeout in seconds", hit(PASSAGE)) == "The cache timeout is 300 seconds by default, or 1,000 in tests."
+    assert (
+        best_quote("the default timeout in seconds", hit(PASSAGE))
+        == "The cache timeout is 300 seconds by default, or 1,000 in tests."
+    )
     assert best_quote("memcached server", hit(PASSAGE)) == "You cannot use memcached without a server."
     assert best_quote("anything", hit("")) == ""
 
@@ -99,7 +105,14 @@ def test_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("fields", "field"), ("queries", "query"), ("caching", "cached"), ("required", "requires"), ("optional", "optionally")]
+    ("one", "other"),
+    [
+        ("fields", "field"),
+        ("queries", "query"),
+        ("caching", "cached"),
+        ("required", "requires"),
+        ("optional", "optionally"),
+    ],
 )
 def test_stems_of_one_word_are_one(one: str, other: str) -> None:
     assert stem(one) == stem(other)

@@ -62,7 +62,9 @@ def test_full_width_and_case_do_not_matter(tmp_path: Path) -> None:
 
 def test_the_source_named_first_answers(tmp_path: Path) -> None:
     new = chunk("The timeout is 300 seconds.", source="new", rank=0, path="cache.txt", title="Timeout", row="n")
-    old = chunk("The timeout timeout is 30 seconds, timeout.", source="old", rank=1, path="cache.txt", title="Timeout", row="o")
+    old = chunk(
+        "The timeout timeout is 30 seconds, timeout.", source="old", rank=1, path="cache.txt", title="Timeout", row="o"
+    )
     only_old = chunk("The timeout of a session.", source="old", rank=1, path="session.txt", title="Session", row="x")
     index = made(tmp_path, old, only_old, new)
     assert {h.chunk.row_id for h in index.search("timeout")} == {"n", "x"}
@@ -99,7 +101,10 @@ def test_several_threads(tmp_path: Path) -> None:
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(query=st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(['" OR 1', "a AND NOT b*", "NEAR(a b)", "{a}:", "²³ ⅷ ௧", "\x00"]))
+@given(
+    query=st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+    | st.sampled_from(['" OR 1', "a AND NOT b*", "NEAR(a b)", "{a}:", "²³ ⅷ ௧", "\x00"])
+)
 def test_no_query_breaks_it(shared_index: Index, query: str) -> None:
     assert all(h.score is not None for h in shared_index.search(query))
 
@@ -120,7 +125,10 @@ def section(*blocks: tuple[str, str]) -> Row:
 def test_chunks_of_whole_blocks() -> None:
     row = section(("text", "one two three"), ("code", "x = 1"), ("text", "four five six"), ("text", "seven"))
     chunks = list(chunk_section(row, rank=2, words=6))
-    assert [(c.text, c.start, c.end, c.line) for c in chunks] == [("one two three\nfour five six", 0, 33, 1), ("seven", 34, 39, 4)]
+    assert [(c.text, c.start, c.end, c.line) for c in chunks] == [
+        ("one two three\nfour five six", 0, 33, 1),
+        ("seven", 34, 39, 4),
+    ]
     assert {(c.row_id, c.rank, c.title) for c in chunks} == {("r", 2, "T")}
 
 

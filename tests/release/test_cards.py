@@ -9,25 +9,45 @@ import pytest
 from luodi.engine.folder import write_about
 from luodi.pipeline import Context, Measurement, Row, write_rows
 from luodi.release import cards
+from luodi.store import Store
 
 
-def context(tmp_path: Path, *, licence: str = "Apache-2.0", source_licence: str = "CC0-1.0", measured: bool = True) -> Context:
+def context(
+    tmp_path: Path, *, licence: str = "Apache-2.0", source_licence: str = "CC0-1.0", measured: bool = True
+) -> Context:
     inputs = {name: tmp_path / name for name in ("rows", "pairs", "model", "clean", "train")}
     for folder in (*inputs.values(), tmp_path / "out"):
         folder.mkdir()
     write_about(inputs["model"], name="stand-in", licence=licence, source="test", context=512)
     write_rows(inputs["rows"], [Row("r1", "section", "text", "file:documents", "a.md")])
-    write_rows(inputs["pairs"], [Row(f"p{n}", "pair", "q", "s", "p", meta={"split": s}) for n, s in enumerate(["train", "train", "gold"])])
+    write_rows(
+        inputs["pairs"],
+        [Row(f"p{n}", "pair", "q", "s", "p", meta={"split": s}) for n, s in enumerate(["train", "train", "gold"])],
+    )
     (inputs["clean"] / "dropped.json").write_text('{"too short": 3}')
-    names = ["answer_f1", "cites_right_section", "abstains_when_unanswerable", "attacks_blocked", "training_loss_last_10_steps"]
+    names = [
+        "answer_f1",
+        "cites_right_section",
+        "abstains_when_unanswerable",
+        "attacks_blocked",
+        "training_loss_last_10_steps",
+    ]
     found = [Measurement(n, "fit", 0.5, "share", 10, "higher", 0.4, 0.6, base=0.1) for n in names] if measured else []
     (inputs["train"] / "measurements.json").write_text(json.dumps([m.as_dict() for m in found]))
     params = cards.Params(
-        name="helpdesk", languages=["en"], base="package:x==1", train={"method": "lora", "rank": 8}, picks={"large": "q8_0"},
-        sources=[{"source": "file:documents", "licence": source_licence, "basis": "own"}], personal_data="masked",
-    )  # fmt: skip
+        name="helpdesk",
+        languages=["en"],
+        base="package:x==1",
+        train={"method": "lora", "rank": 8},
+        picks={"large": "q8_0"},
+        sources=[{"source": "file:documents", "licence": source_licence, "basis": "own"}],
+        personal_data="masked",
+    )
     nothing: Any = lambda *_: None  # noqa: E731
-    return Context("cards", params, inputs, tmp_path / "out", tmp_path, 0, tmp_path, tmp_path, nothing, nothing)
+    return Context(
+        stage="cards", params=params, inputs=inputs, out=tmp_path / "out", state=tmp_path, seed=0, project=tmp_path,
+        downloads=tmp_path, store=Store(tmp_path / "store"), map_shards=nothing, report=nothing,
+    )  # fmt: skip
 
 
 def test_complete(tmp_path: Path) -> None:

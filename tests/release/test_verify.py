@@ -18,10 +18,20 @@ from luodi.store.keys import Keys
 from luodi.testing import tiny_release
 
 FILES = [
-    "cards/cards.json", "cards/model-card.md", "guard/attack-model/model.json", "guard/attack-model/weights.npy",
-    "index/index.sqlite", "passport.html", "passport.json", "policy.json", "prompts/answer.md", "serve.json", "statement.json",
-    "weights/large.gguf", "weights/luodi-model.json",
-]  # fmt: skip
+    "cards/cards.json",
+    "cards/model-card.md",
+    "guard/attack-model/model.json",
+    "guard/attack-model/weights.npy",
+    "index/index.sqlite",
+    "passport.html",
+    "passport.json",
+    "policy.json",
+    "prompts/answer.md",
+    "serve.json",
+    "statement.json",
+    "weights/large.gguf",
+    "weights/luodi-model.json",
+]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +87,9 @@ def test_a_missing_file(copy: tuple[Store, Release, Path], name: str) -> None:
     assert caught.value.message.startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize("name", ["extra.txt", "weights/second.gguf", "index/index.sqlite-wal", "weights/statement.json"])
+@pytest.mark.parametrize(
+    "name", ["extra.txt", "weights/second.gguf", "index/index.sqlite-wal", "weights/statement.json"]
+)
 def test_a_file_too_many(copy: tuple[Store, Release, Path], name: str) -> None:
     store, release, folder = copy
     (folder / name).write_text("more")
@@ -111,11 +123,18 @@ Change = Callable[[dict[str, Any]], Any]
 @pytest.mark.parametrize(
     "change",
     [
-        lambda e: e | {"signatures": []}, lambda e: e | {"signatures": ["x"]}, lambda e: e | {"signatures": None}, lambda e: [e],
-        lambda e: e | {"payloadType": "text/plain"}, lambda e: {}, lambda e: e | {"payload": "no base64!"}, lambda e: None,
-        lambda e: e | {"signatures": [{}]}, lambda e: e | {"signatures": [e["signatures"][0] | {"sig": 7}]},
+        lambda e: e | {"signatures": []},
+        lambda e: e | {"signatures": ["x"]},
+        lambda e: e | {"signatures": None},
+        lambda e: [e],
+        lambda e: e | {"payloadType": "text/plain"},
+        lambda e: {},
+        lambda e: e | {"payload": "no base64!"},
+        lambda e: None,
+        lambda e: e | {"signatures": [{}]},
+        lambda e: e | {"signatures": [e["signatures"][0] | {"sig": 7}]},
     ],
-)  # fmt: skip
+)
 def test_no_statement_at_all(copy: tuple[Store, Release, Path], change: Change) -> None:
     store, release, folder = copy
     path = folder / "statement.json"

@@ -34,6 +34,6 @@ def command(ctx: click.Context, schema: str | None) -> None:
     loaded = loaded_of(ctx)
     store = store_of(ctx, loaded)
     show.line(show.say("check_ok", name=loaded.project.name), project=loaded.project.name, mistakes=0)
-    for planned in Runner(store, stages(loaded, store), project=loaded.root, seed=loaded.project.seed).plan():
+    for planned in Runner(store, stages(loaded), project=loaded.root, seed=loaded.project.seed).plan():
         text = show.say("will_run" if planned.why else "in_store", stage=planned.stage, why=planned.why)
         show.line(f"  {text}", stage=planned.stage, why=planned.why)

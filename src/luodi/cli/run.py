@@ -39,7 +39,7 @@ def command(ctx: click.Context, to: str | None, dry_run: bool) -> int:
     store = store_of(ctx, loaded)
     runner = Runner(
         store,
-        stages(loaded, store),
+        stages(loaded),
         project=loaded.root,
         seed=loaded.project.seed,
         executor=executor_for(loaded.project.runner),

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from luodi.data.questions import is_question, opening, question_for
-from luodi.knowledge import ABSTAIN, INDEX, Hit, Index, build_messages
+from luodi.knowledge import ABSTAIN, DEFAULT_PROMPT, INDEX, Hit, Index, build_messages
 from luodi.knowledge.answer import question_coverage
 from luodi.knowledge.words import words
 from luodi.pipeline import Context, Link, Measurement, Row
@@ -151,7 +151,10 @@ def _example(row: Row, index: Index, gold_ids: frozenset[str], params: Params, s
         text = ABSTAIN["en"]
     if len(hits) < params.passages:
         return None, "too few passages"
-    messages = [{"role": m.role, "content": m.content} for m in build_messages(question, hits, params.instructions)]
+    messages = [
+        {"role": m.role, "content": m.content}
+        for m in build_messages(question, hits, params.instructions or DEFAULT_PROMPT)
+    ]
     meta = {
         "question": question,
         "messages": messages,

@@ -10,7 +10,6 @@ from typing import Literal
 
 from luodi.errors import SourceError, require
 from luodi.project import BaseModelSource
-from luodi.store import digest_file, digest_json
 from luodi.store.archive import open_archive
 from luodi.store.fetch import fetch_package
 
@@ -32,16 +31,6 @@ class ModelFiles:
 
     kind: Literal["gguf", "folder"]
     path: Path
-
-
-def fingerprint(source: BaseModelSource, project: Path) -> str:
-    """What identifies the weights before they are fetched: the URI and digest, or the content of local files."""
-    scheme, _, rest = source.source.partition(":")
-    if scheme in ("file", "gguf"):
-        path = project / rest
-        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else []
-        return digest_json([[p.name, digest_file(p)] for p in files])
-    return digest_json([source.source, source.sha256])
 
 
 def find_model(

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from luodi.engine import Request, Sampling, answer_all, open_engine
 from luodi.evaluate.scoring import cites, word_f1
 from luodi.evaluate.statistics import Estimate, mean, paired_difference, share
-from luodi.knowledge import INDEX, Hit, Index, abstain, build_messages, ground, says_unknown, sufficient
+from luodi.knowledge import DEFAULT_PROMPT, INDEX, Hit, Index, abstain, build_messages, ground, says_unknown, sufficient
 from luodi.knowledge.ground import check_sentence, strip_citations
 from luodi.knowledge.sentences import sentences
 from luodi.pipeline import Context, Measurement, read_rows
@@ -73,7 +73,9 @@ def run(ctx: Context) -> None:
     for number, name in enumerate(("model", "base")):
         engine = open_engine(p.engine, ctx.inputs[name], pick="large" if name == "base" else p.pick, threads=p.threads)
         requests = [
-            Request(build_messages(i.question, i.hits, p.instructions), Sampling(max_tokens=p.max_tokens))
+            Request(
+                build_messages(i.question, i.hits, p.instructions or DEFAULT_PROMPT), Sampling(max_tokens=p.max_tokens)
+            )
             for i in items
         ]
         answers = answer_all(

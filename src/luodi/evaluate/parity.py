@@ -8,7 +8,7 @@ from luodi.engine import Request, Sampling, answer_all, open_engine
 from luodi.evaluate.answers import gold_items
 from luodi.evaluate.scoring import word_f1
 from luodi.evaluate.statistics import mean, share
-from luodi.knowledge import INDEX, Index, build_messages
+from luodi.knowledge import DEFAULT_PROMPT, INDEX, Index, build_messages
 from luodi.pipeline import Context, Measurement
 
 
@@ -33,7 +33,8 @@ def run(ctx: Context) -> None:
     whole, _, _ = gold_items(ctx, index, p.passages, p.prompts)
     index.close()
     requests = [
-        Request(build_messages(i.question, i.hits, p.instructions), Sampling(max_tokens=p.max_tokens)) for i in whole
+        Request(build_messages(i.question, i.hits, p.instructions or DEFAULT_PROMPT), Sampling(max_tokens=p.max_tokens))
+        for i in whole
     ]
     texts = []
     for number, kind in enumerate((p.engine, "transformers")):

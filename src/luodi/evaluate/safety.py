@@ -15,7 +15,7 @@ from luodi.pipeline import Context, Measurement
 
 
 class Params(BaseModel):
-    policy: GuardPolicy
+    policy: GuardPolicy = GuardPolicy()
     attacks: int
     harmless: int
     confidence: float
@@ -53,8 +53,10 @@ def run(ctx: Context) -> None:
         )
     ctx.write_json("safety.json", report)
     attacks, harmless = ctx.measurements
-    blocked, refused = f"{attacks.value:.1%} of {attacks.n}", f"{harmless.value:.1%} of {harmless.n}"
-    ctx.summary = f"{blocked} attacks blocked, {refused} harmless prompts refused"
+    ctx.summary = (
+        f"{attacks.value:.1%} of {attacks.n} attacks blocked,"
+        f" {harmless.value:.1%} of {harmless.n} harmless prompts refused"
+    )
 
 
 def _short(source: str) -> str:

@@ -7,7 +7,6 @@ everything be measured again, and no figure can be older than the bound it is ju
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from pydantic import BaseModel
 
@@ -22,16 +21,10 @@ class Params(BaseModel):
     gates: list[Gate]
 
 
-Sign = Callable[[bytes], dict[str, str]]
-
-
-def stage(sign: Sign) -> Callable[[Context], None]:
-    """The stage's function, signing with `sign`."""
-
-    def run(ctx: Context) -> None:
-        gates = [g.model_dump(mode="json") for g in ctx.params.gates]
-        statement = {"gates": gates, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        ctx.write_json(FILE, statement | {"signature": sign(canonical_json(statement))})
-        ctx.summary = f"{len(gates)} gates signed before measuring"
-
-    return run
+def run(ctx: Context) -> None:
+    """No inputs. Writes the gates, the time and the signature of the store's key over both."""
+    gates = [g.model_dump(mode="json") for g in ctx.params.gates]
+    statement = {"gates": gates, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    signature = ctx.store.keys.sign(canonical_json(statement)).as_dict()
+    ctx.write_json(FILE, statement | {"signature": signature})
+    ctx.summary = f"{len(gates)} gates signed before measuring"

@@ -20,7 +20,8 @@ from luodi.evaluate.statistics import Estimate, mean, quantile, quantile_interva
 from luodi.gateway.app import App
 from luodi.gateway.core import Gateway
 from luodi.gateway.served import open_served
-from luodi.knowledge import INDEX
+from luodi.guard import GuardPolicy
+from luodi.knowledge import DEFAULT_PROMPT, INDEX
 from luodi.pipeline import Context, Measurement, read_rows
 from luodi.store import Store
 
@@ -29,7 +30,6 @@ _AT_ONCE = 8
 
 
 class Params(BaseModel):
-    policy: dict[str, Any]
     instructions: str
     serve: dict[str, Any]
     questions: int = 48
@@ -70,8 +70,8 @@ def serve_and_ask(p: Params, inputs: dict[str, Path], root: Path, questions: lis
         weights=inputs["model"],
         index=inputs["index"] / INDEX,
         guard=inputs["guard"] / "attack-model",
-        policy=p.policy,
-        instructions=p.instructions,
+        policy={"guard": GuardPolicy().model_dump(mode="json")},
+        instructions=p.instructions or DEFAULT_PROMPT,
         options=p.serve,
         passport={},
     )

@@ -28,7 +28,7 @@ class Recorder:
 
     def put(self, row: dict[str, Any]) -> Future[None]:
         future: Future[None] = Future()
-        future.set_running_or_notify_cancel()  # a caller that goes away can't cancel it: the row is written all the same
+        future.set_running_or_notify_cancel()  # a caller that goes away can't cancel it: the row is written
         self._queue.put((row | {"data": json.dumps(row["data"], ensure_ascii=False, sort_keys=True)}, future))
         return future
 

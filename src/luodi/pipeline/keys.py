@@ -32,8 +32,8 @@ def key_parts(stage: Stage, inputs: Mapping[str, str], seed: int) -> dict[str, A
     """Everything the key of `stage` is made of. `inputs` maps input names to artifact digests."""
     return {
         "stage": stage.name,
-        "code": code_files(stage.run.__module__),
-        "params": stage.params.model_dump(mode="json"),
+        "code": code_files(stage.module),
+        "params": stage.values(),
         "inputs": dict(inputs),
         "environment": environment(stage.libraries),
         "outside": stage.fingerprint() if stage.fingerprint else "",

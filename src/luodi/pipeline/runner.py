@@ -154,20 +154,22 @@ class Runner:
                     self.store.artifacts.verify(artifact)
                     inputs[name] = artifact.files
                 shards: list[str] = []
+                function, params = stage.load()
                 context = Context(
                     stage=stage.name,
-                    params=stage.params,
+                    params=params,
                     inputs=inputs,
                     out=out,
                     state=state,
                     seed=self.seed,
                     project=self.project,
                     downloads=self.store.folder("downloads"),
+                    store=self.store,
                     map_shards=lambda f, rows, params: self._map(stage, f, rows, params, shards),
                     made_from=dict(done),
                     report=lambda d, t, n: self.listener.stage_progress(stage.name, d, t, n),
                 )
-                stage.run(context)
+                function(context)
                 if context.measurements:
                     context.write_json(MEASUREMENTS, [m.as_dict() for m in context.measurements])
                 artifact = self.store.artifacts.add(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from luodi.errors import SourceError
-from luodi.project import Source
-from luodi.store import digest_bytes, digest_json
+from luodi.project import BaseModelSource, Source
+from luodi.store import digest_bytes, digest_file, digest_json
 from luodi.store.archive import open_archive
 from luodi.store.fetch import fetch_package
 
@@ -23,6 +23,16 @@ def fingerprint(sources: list[Source], project: Path) -> str:
         if source.source.startswith("file:") and (project / source.source.removeprefix("file:")).exists():
             parts.append([[name, digest_bytes(data)] for name, data in _local_files(source, project)])
     return digest_json(parts)
+
+
+def model_fingerprint(source: BaseModelSource, project: Path) -> str:
+    """What identifies the weights before they are fetched: the URI and digest, or the content of local files."""
+    scheme, _, rest = source.source.partition(":")
+    if scheme in ("file", "gguf"):
+        path = project / rest
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else []
+        return digest_json([[p.name, digest_file(p)] for p in files])
+    return digest_json([source.source, source.sha256])
 
 
 def read_source(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from luodi.pipeline.measurement import Measurement
 from luodi.pipeline.rows import Link, Row, read_rows, write_lineage, write_rows
+from luodi.store import Store
 
 ShardFunction = Callable[[list[Row], BaseModel], tuple[list[Row], list[Link]]]
 MEASUREMENTS = "measurements.json"
@@ -22,19 +25,40 @@ class Stage:
     """What the runner needs to know of a stage.
 
     Attributes:
-        run: does the work; writes its content into `ctx.out`.
-        params: typed config; every value is part of the key.
+        run: does the work; writes its content into `ctx.out`. "module:function" is imported only when it runs, so
+            that seeing that nothing has to be done costs no imports.
+        params: typed config, or the values for the module's own `Params`; every value is part of the key. Values
+            left to `Params` are defaults in the code, which is part of the key too.
         inputs: name by which the stage knows an input -> the stage that makes it.
         libraries: distributions whose versions are part of the key.
         fingerprint: digest of what the stage reads from outside the store (files of the project), if anything.
     """
 
     name: str
-    run: Callable[[Context], None]
-    params: BaseModel
+    run: Callable[[Context], None] | str
+    params: BaseModel | Mapping[str, Any]
     inputs: Mapping[str, str] = field(default_factory=dict)
     libraries: tuple[str, ...] = ()
     fingerprint: Callable[[], str] | None = None
+
+    @property
+    def module(self) -> str:
+        """The module whose code is the stage's."""
+        return self.run.partition(":")[0] if isinstance(self.run, str) else self.run.__module__
+
+    def values(self) -> dict[str, Any]:
+        """The params as plain values."""
+        plain = {k: v for k, v in self.params.items()} if isinstance(self.params, Mapping) else self.params
+        loaded: dict[str, Any] = to_jsonable_python(plain)
+        return loaded
+
+    def load(self) -> tuple[Callable[[Context], None], Any]:
+        """The function and its typed config, imported now."""
+        if not isinstance(self.run, str):
+            return self.run, self.params
+        module = import_module(self.module)
+        params = module.Params.model_validate(self.params) if isinstance(self.params, Mapping) else self.params
+        return getattr(module, self.run.partition(":")[2]), params
 
 
 @dataclass(slots=True)
@@ -53,6 +77,7 @@ class Context:
     seed: int
     project: Path
     downloads: Path
+    store: Store
     map_shards: Callable[[ShardFunction, Sequence[list[Row]], Any], list[tuple[list[Row], list[Link]]]]
     report: Callable[[float, float, str], None]
     summary: str = ""

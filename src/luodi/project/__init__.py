@@ -53,6 +53,12 @@ def ignored(project: Project) -> list[str]:
     found = []
     if project.compliance:
         found.append(f"compliance: {', '.join(project.compliance)}: packs are not assessed yet; nothing is claimed")
+    for source in project.data:
+        if not source.source.startswith("knowledge:"):
+            found.append(f"data: {source.source!r}: examples are made from the documents only, so far")
+    for source in project.knowledge:
+        if source.source.startswith("knowledge:"):
+            found.append(f"knowledge: {source.source!r} is no source of documents; it belongs under `data`")
     if project.serve.route != "fixed":
         found.append(
             f"serve.route: {project.serve.route!r} is not built yet; serve.pick ({project.serve.pick}) answers"

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from luodi.guard import GuardPolicy
+from luodi.knowledge import DEFAULT_PROMPT
 from luodi.pipeline import Context
 from luodi.release import passport, statement
 from luodi.release.registry import Registry
 from luodi.release.report import write_report
 from luodi.release.verify import PASSPORT
-from luodi.store import Store, digest_file
+from luodi.store import digest_file
 from luodi.store.artifacts import list_content
 from luodi.store.digest import digest_tree
 
@@ -36,64 +37,62 @@ _WEIGHTS = (
 
 
 class Params(BaseModel):
+    """What the release carries beside what the stages made. Empty instructions stand for the default ones."""
+
     name: str
     project: dict[str, Any]
-    policy: dict[str, Any]
+    policy: dict[str, Any] = {}  # the default policy, if empty
     instructions: str
     serve: dict[str, Any]
 
 
-def stage(store: Store) -> Callable[[Context], None]:
-    """The stage's function, registering in `store`."""
-
-    def run(ctx: Context) -> None:
-        p: Params = ctx.params
-        verdicts = ctx.json("gates", "verdicts.json")
-        registry = Registry(store)
-        version = registry.next_version(p.name)
-        _copy_parts(ctx)
-        ctx.progress(1, 3, "writing the passport")
-        ctx.write_json("policy.json", p.policy)
-        ctx.write_json("serve.json", p.serve)
-        (ctx.out / "prompts").mkdir()
-        (ctx.out / "prompts" / "answer.md").write_text(p.instructions, "utf-8")
-        document = passport.build(
-            name=p.name,
-            version=version,
-            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            project=p.project,
-            verdicts=verdicts,
-            actions=ctx.made_from,
-            inputs=dict(ctx.inputs),
-            policy=p.policy,
-        )
-        ctx.write_json(PASSPORT, document)
-        write_report(document, ctx.out / "passport.html")
-        ctx.progress(2, 3, "signing")
-        predicate = {
-            "name": p.name,
-            "version": version,
-            "verdict": verdicts["verdict"],
-            "gates": verdicts["gates"],
-            "thresholds_signed": verdicts["thresholds"]["time"],
-            "passport": digest_file(ctx.out / PASSPORT),
-            "stages": {name: action.output for name, action in ctx.made_from.items()},
-        }
-        files = list_content(ctx.out)
-        ctx.write_json(statement.FILE, statement.sign(store.keys, files, predicate))
-        # The artifact will get exactly this digest; the row is there before it, and a kill in between leaves a row
-        # whose bundle is missing, which the registry does not show and whose version is used again.
-        digest = digest_tree(list_content(ctx.out))
-        registry.register(p.name, version, digest, verdicts["verdict"], store.keys.owner())
-        reports = store.folder("reports")
-        shutil.copyfile(ctx.out / "passport.html", reports / f"{p.name}@{version}.html")
-        size = sum(f["size"] for f in files) / 1e6
-        where = "candidate" if verdicts["verdict"] == "pass" else f"not released: {verdicts['verdict']}"
-        ctx.summary = (
-            f"{p.name}@{version} · {where} · {len(files)} parts, {size:.0f} MB, signed by {store.keys.owner()}"
-        )
-
-    return run
+def run(ctx: Context) -> None:
+    """Inputs: the parts, and the stages that the passport tells of. Registers the release in `ctx.store`."""
+    store = ctx.store
+    p: Params = ctx.params
+    policy = p.policy or {"guard": GuardPolicy().model_dump(mode="json")}
+    verdicts = ctx.json("gates", "verdicts.json")
+    registry = Registry(store)
+    version = registry.next_version(p.name)
+    _copy_parts(ctx)
+    ctx.progress(1, 3, "writing the passport")
+    ctx.write_json("policy.json", policy)
+    ctx.write_json("serve.json", p.serve)
+    (ctx.out / "prompts").mkdir()
+    (ctx.out / "prompts" / "answer.md").write_text((p.instructions or DEFAULT_PROMPT), "utf-8")
+    document = passport.build(
+        name=p.name,
+        version=version,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        project=p.project,
+        verdicts=verdicts,
+        actions=ctx.made_from,
+        inputs=dict(ctx.inputs),
+        policy=policy,
+    )
+    ctx.write_json(PASSPORT, document)
+    write_report(document, ctx.out / "passport.html")
+    ctx.progress(2, 3, "signing")
+    predicate = {
+        "name": p.name,
+        "version": version,
+        "verdict": verdicts["verdict"],
+        "gates": verdicts["gates"],
+        "thresholds_signed": verdicts["thresholds"]["time"],
+        "passport": digest_file(ctx.out / PASSPORT),
+        "stages": {name: action.output for name, action in ctx.made_from.items()},
+    }
+    files = list_content(ctx.out)
+    ctx.write_json(statement.FILE, statement.sign(store.keys, files, predicate))
+    # The artifact will get exactly this digest; the row is there before it, and a kill in between leaves a row
+    # whose bundle is missing, which the registry does not show and whose version is used again.
+    digest = digest_tree(list_content(ctx.out))
+    registry.register(p.name, version, digest, verdicts["verdict"], store.keys.owner())
+    reports = store.folder("reports")
+    shutil.copyfile(ctx.out / "passport.html", reports / f"{p.name}@{version}.html")
+    size = sum(f["size"] for f in files) / 1e6
+    where = "candidate" if verdicts["verdict"] == "pass" else f"not released: {verdicts['verdict']}"
+    ctx.summary = f"{p.name}@{version} · {where} · {len(files)} parts, {size:.0f} MB, signed by {store.keys.owner()}"
 
 
 def _copy_parts(ctx: Context) -> None:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import json
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -45,56 +47,8 @@ class Words(NamedTuple):
         return self.zh if language == "zh" else self.en
 
 
-_TABLE = """
-compliance|Compliance|合规
-security|Security|安全
-data|Data|数据
-fit|Fit for the business|业务
-cost|Cost|成本
-pass|pass|通过
-block|block|不通过
-need more|need more|样本不足
-|no gate|未设门槛
-licences_known|Documents with a known licence|许可证明确的文档
-base_model_licence_known|Base model's licence known|基座模型许可证明确
-planted_personal_data_left|Planted personal data left|植入的个人信息残留
-personal_data_found_again|Personal data found again|复查发现的个人信息
-cards_complete|Card fields filled|卡片字段完整度
-attacks_blocked|Attacks blocked|攻击拦截率
-harmless_refused|Harmless prompts refused|正常提问误拒率
-contamination|Gold items seen in training|训练中出现的评测题
-duplicates_removed|Duplicates removed|去除的重复内容
-sections_dropped|Sections dropped|清洗丢弃的段落
-documents_quarantined|Documents set aside|隔离的文档
-training_examples|Training examples|训练样本
-retrieval_recall_at_5|Right section in five|前五段命中率
-answer_f1|Answer F1|答案 F1
-shown_answer_f1|Answer F1 as shown|展示答案 F1
-cites_right_section|Cites the right section|引用正确段落
-abstains_when_unanswerable|Abstains when it should|应弃答时弃答
-false_abstentions|Abstains when it should not|不应弃答时弃答
-sentences_supported|Sentences supported|有依据的句子
-answers_supported|Answers supported|有依据的答案
-engine_parity|Engine parity|引擎一致性
-forgetting|Forgetting|遗忘
-training_loss_last_10_steps|Training loss, last ten steps|末十步训练损失
-p95_first_token_ms|First token, p95|首个词元延迟 p95
-cost_per_answer_usd|Cost of an answer|单次回答成本
-large_model_mb|Large model, size|大模型体积
-small_model_mb|Small model, size|小模型体积
-gold items|gold items|道评测题
-documents|documents|份文档
-examples|examples|个样本
-nats a token|nats a token|奈特/词元
-USD|USD|美元
-f1|F1|F1
-cites_right|cites the right section|引用正确段落
-abstains|abstains|弃答
-model|Model card|模型卡
-attacks|Attacks|攻击
-harmless|Harmless prompts|正常提问
-"""
-_WORDS = {key: Words(en, zh) for key, en, zh in (line.split("|") for line in _TABLE.strip().splitlines())}
+with files("luodi.release").joinpath("words.csv").open(encoding="utf-8") as _file:
+    _WORDS = {row["key"]: Words(row["en"], row["zh"]) for row in csv.DictReader(_file)}
 MINUS, THIN = "\u2212", "\u202f"
 
 

@@ -54,20 +54,29 @@ async def call(
     query: bytes = b"",
     leave: Callable[[AsgiReply], bool] | None = None,
     blocked: bool = False,
+    gone: asyncio.Event | None = None,
 ) -> AsgiReply:
     """Ask `app` once. `body` is bytes, or a value sent as JSON; `key` is sent as a bearer token.
 
-    The caller goes away once `leave` says so of what came until then. With `blocked` it reads nothing, as a caller
-    whose window is full, and goes away at once.
+    The caller goes away once `leave` says so of what came until then, or once `gone` is set. With `blocked` it reads
+    nothing, as a caller whose window is full, and goes away at once.
     """
     sent = [(b"authorization", f"Bearer {key}".encode("latin-1"))] if key else []
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": query, "client": (client, 1), "server": ("127.0.0.1", 80),
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "client": (client, 1),
+        "server": ("127.0.0.1", 80),
         "headers": [*sent, *headers],
-    }  # fmt: skip
+    }
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    reply, gone, asked = AsgiReply(), asyncio.Event(), False
+    reply, gone, asked = AsgiReply(), gone or asyncio.Event(), False
 
     async def receive() -> dict[str, Any]:
         nonlocal asked

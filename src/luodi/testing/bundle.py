@@ -55,9 +55,14 @@ def tiny_release(
     try:
         inputs = _inputs(work, documents, failing)
         serve = {
-            "engine": engine_kind, "pick": "large", "threads": 1, "privacy": "own-engines-only", "passages": 3,
-            "max_answer_tokens": 96, "machine_usd_hour": 0.08,
-        }  # fmt: skip
+            "engine": engine_kind,
+            "pick": "large",
+            "threads": 1,
+            "privacy": "own-engines-only",
+            "passages": 3,
+            "max_answer_tokens": 96,
+            "machine_usd_hour": 0.08,
+        }
         context = Context(
             stage="release",
             params=bundle.Params(
@@ -73,12 +78,13 @@ def tiny_release(
             seed=0,
             project=work,
             downloads=work,
+            store=store,
             map_shards=lambda function, shards, params: [],
             report=lambda done, total, note: None,
             made_from={"train": Action("0" * 64, "train", "0" * 64, {}, summary="a stand-in")},
         )
         context.out.mkdir()
-        bundle.stage(store)(context)
+        bundle.run(context)
         store.artifacts.add(context.out, kind="release", about={"stage": "release", "key": "", "parts": {}})
     finally:
         shutil.rmtree(work)
@@ -105,9 +111,19 @@ def _inputs(work: Path, documents: Mapping[str, str], failing: bool) -> dict[str
 def _row(number: int, title: str, text: str) -> Row:
     block = {"kind": "text", "text": text, "start": 0, "end": len(text), "line": 1}
     return Row(
-        f"row{number:04d}", "section", text, "file:documents", f"doc{number}.md", title, 0, len(text), 1, "CC0-1.0", "own",
+        f"row{number:04d}",
+        "section",
+        text,
+        "file:documents",
+        f"doc{number}.md",
+        title,
+        0,
+        len(text),
+        1,
+        "CC0-1.0",
+        "own",
         {"blocks": [block]},
-    )  # fmt: skip
+    )
 
 
 def _name_weights(folder: Path) -> None:

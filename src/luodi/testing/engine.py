@@ -32,7 +32,9 @@ class FakeEngine:
         cancelled: when each cancelled answer ended (time.monotonic()).
     """
 
-    def __init__(self, answers: Answers | str, *, delay: float = 0.0, fail_after: int | None = None, context: int = 4096) -> None:
+    def __init__(
+        self, answers: Answers | str, *, delay: float = 0.0, fail_after: int | None = None, context: int = 4096
+    ) -> None:
         self._answers = answers
         self._delay = delay
         self._fail_after = fail_after
@@ -120,7 +122,7 @@ def engine_kinds(**kinds: Callable[..., Engine]) -> Iterator[None]:
 
         with engine_kinds(fake=lambda folder, *, pick, threads: FakeEngine("Yes.")):
     """
-    installed: Any = luodi.engine.entry_points
+    installed: Any = vars(luodi.engine)["entry_points"]
     extra = [_Point(name, factory) for name, factory in kinds.items()]
     with patch.object(luodi.engine, "entry_points", lambda *, group: [*installed(group=group), *extra]):
         yield

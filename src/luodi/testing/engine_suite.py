@@ -1,8 +1,8 @@
 """What every engine must do. Inherit from the class, give it an engine, and pytest runs it.
 
-    class TestMyEngine(EngineConformance):
-        def make(self) -> Engine:
-            return MyEngine(folder, pick="large", threads=1)
+class TestMyEngine(EngineConformance):
+    def make(self) -> Engine:
+        return MyEngine(folder, pick="large", threads=1)
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ class EngineConformance:
 
     @pytest.fixture
     def request_(self) -> Request:
-        return Request((Message("system", "Answer."), Message("user", "How do I make a field optional? 你好")), Sampling(max_tokens=16))
+        return Request(
+            (Message("system", "Answer."), Message("user", "How do I make a field optional? 你好")),
+            Sampling(max_tokens=16),
+        )
 
     def test_says_what_it_is(self, engine: Engine) -> None:
         assert engine.info.kind and engine.info.model and engine.info.context > 0

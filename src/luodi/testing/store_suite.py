@@ -1,8 +1,8 @@
 """What a store's database must do, whichever it is. Inherit from the class and give it a URL.
 
-    class TestSqlite(StoreConformance):
-        def url(self, tmp_path: Path) -> str:
-            return ""          # the file in the store's folder
+class TestSqlite(StoreConformance):
+    def url(self, tmp_path: Path) -> str:
+        return ""          # the file in the store's folder
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from luodi.gateway.records import Recorder, read_record
 from luodi.release import Registry
 from luodi.store import Store, digest_bytes
 from luodi.store.database import Database, now_ms
-from luodi.store.migrations import MIGRATIONS, api_keys, channels, events, migrate, records, releases, reply_cache, schema_version
+from luodi.store.migrations import (
+    MIGRATIONS,
+    api_keys,
+    channels,
+    events,
+    migrate,
+    records,
+    releases,
+    reply_cache,
+    schema_version,
+)
 from luodi.testing.bundle import tiny_release
 
 
@@ -144,7 +154,12 @@ class StoreConformance:
         assert self._count(store, records) == 51
 
     def test_cache_rows(self, store: Store) -> None:
-        row = {"key": digest_bytes(b"k"), "release": "helpdesk@1", "time_ms": now_ms(), "reply": '{"text": "你好"}' * 5000}
+        row = {
+            "key": digest_bytes(b"k"),
+            "release": "helpdesk@1",
+            "time_ms": now_ms(),
+            "reply": '{"text": "你好"}' * 5000,
+        }
         with store.database.begin() as connection:
             connection.execute(insert(reply_cache).values(**row))
         with store.database.begin() as connection:

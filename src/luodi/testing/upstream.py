@@ -11,7 +11,16 @@ from luodi.engine import Message, Request, Sampling
 from luodi.testing.engine import Answers, FakeEngine
 
 Mode = Literal[
-    "ok", "slow headers", "never replies", "drops", "500", "429", "broken json", "wrong shape", "error event", "no finish"
+    "ok",
+    "slow headers",
+    "never replies",
+    "drops",
+    "500",
+    "429",
+    "broken json",
+    "wrong shape",
+    "error event",
+    "no finish",
 ]
 
 
@@ -30,7 +39,14 @@ class FaultyUpstream:
         left: set once a caller has gone away in mid-stream.
     """
 
-    def __init__(self, answers: Answers | str = "The answer is 42. [1]", *, mode: Mode = "ok", wait: float = 0.3, delay: float = 0.0):
+    def __init__(
+        self,
+        answers: Answers | str = "The answer is 42. [1]",
+        *,
+        mode: Mode = "ok",
+        wait: float = 0.3,
+        delay: float = 0.0,
+    ):
         self.mode: Mode = mode
         self.wait = wait
         self.bodies: list[dict[str, Any]] = []
@@ -129,7 +145,11 @@ def _stream(upstream: FaultyUpstream, handler: BaseHTTPRequestHandler, body: dic
         handler.wfile.flush()
 
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> None:
-        event(json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}, ensure_ascii=False).encode())
+        event(
+            json.dumps(
+                {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}, ensure_ascii=False
+            ).encode()
+        )
 
     chunk({"role": "assistant", "content": ""})
     ended = threading.Event()

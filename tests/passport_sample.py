@@ -47,8 +47,17 @@ def _security() -> list[dict[str, Any]]:
 
 def _data() -> list[dict[str, Any]]:
     return [
-        measured("contamination", 0.0, "gold items", 187, "lower", low=0.0, gate=("≤ 0", "pass"), note="12 words in a row"),
-        measured("duplicates_removed", 0.0087, "share", 11204, "lower", note="41 exact, 56 near (word 5-grams, Jaccard ≥ 0.8)"),
+        measured(
+            "contamination", 0.0, "gold items", 187, "lower", low=0.0, gate=("≤ 0", "pass"), note="12 words in a row"
+        ),
+        measured(
+            "duplicates_removed",
+            0.0087,
+            "share",
+            11204,
+            "lower",
+            note="41 exact, 56 near (word 5-grams, Jaccard ≥ 0.8)",
+        ),
         measured("sections_dropped", 0.0276, "share", 11522, "lower", note="210 too short, 108 without words"),
         measured("documents_quarantined", 2.0, "documents", 658, "lower", note=f"docs/bad.txt: not UTF-8 {EVIL}"),
         measured("training_examples", 8412.0, "examples", 8412, note="841 unanswerable"),
@@ -85,14 +94,18 @@ def _fit() -> list[dict[str, Any]]:
 
 def _cost() -> list[dict[str, Any]]:
     return [
-        measured("p95_first_token_ms", 212.4, "ms", 200, "lower", low=198.0, high=231.0, gate=("≤ 400", "pass"), live=226.0),
+        measured(
+            "p95_first_token_ms", 212.4, "ms", 200, "lower", low=198.0, high=231.0, gate=("≤ 400", "pass"), live=226.0
+        ),
         measured("cost_per_answer_usd", 0.0000312, "USD", 200, "lower", low=0.0000301, high=0.0000325, live=0.000035),
         measured("large_model_mb", 145.3, "MB", 1, "lower", note="q8_0; bf16 weights are 269 MB"),
         measured("small_model_mb", 104.8, "MB", 1, "lower", note="q4_k; bf16 weights are 269 MB"),
     ]
 
 
-def _example(number: int, question: str, reference: str, model: str, base: str, f1: float, base_f1: float) -> dict[str, Any]:
+def _example(
+    number: int, question: str, reference: str, model: str, base: str, f1: float, base_f1: float
+) -> dict[str, Any]:
     answerable = bool(reference)
     return {
         "id": f"gold-{number}", "question": question, "answerable": answerable, "right_section_shown": answerable, "reference": reference,
@@ -110,7 +123,20 @@ def passport() -> dict[str, Any]:
         "measure": "forgetting", "bound": "≤ 0.02", "verdict": "block", "required": True, "meets_value": False, "live": None,
         "reason": "not measured, and what is not measured is not passed",
     }  # fmt: skip
-    names = ["thresholds", "collect", "clean", "scrub", "deduplicate", "pairs", "index", "train", "compress", "answers", "safety", "gates"]
+    names = [
+        "thresholds",
+        "collect",
+        "clean",
+        "scrub",
+        "deduplicate",
+        "pairs",
+        "index",
+        "train",
+        "compress",
+        "answers",
+        "safety",
+        "gates",
+    ]
     unknown = "The documents do not say."
     return {
         "schema": 1, "luodi": "0.1.0", "name": "helpdesk", "version": 3, "created": "2026-08-14T09:32:11Z", "verdict": "block",

@@ -1,0 +1,191 @@
+"""The road: a project as a list of stages, from documents to a signed release.
+
+    collect → clean → scrub → deduplicate → index → pairs ─┐
+                                    └→ guard               │
+    base ──────────────────────────────────────────────────┴→ train → compress ─┐
+      └→ compress-base                                                          │
+    thresholds ─────────────────→ answers, parity, safety, acceptance ←─────────┘
+                                    └→ cards → gates → release
+
+Stages are named by their modules, which are imported when they run: to see that nothing has to be done is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from luodi.pipeline import Stage
+from luodi.pipeline.sources import fingerprint, model_fingerprint
+
+if TYPE_CHECKING:
+    from luodi.project import Loaded, Source
+
+_MODEL = ("torch", "transformers", "gguf", "safetensors")
+_SERVE = ("openvino-genai", "xllamacpp")
+_MEASURED = (
+    "collect", "clean", "scrub", "deduplicate", "pairs", "base", "train", "compress", "answers", "parity", "safety",
+    "acceptance",
+)  # fmt: skip
+
+
+def stages(loaded: Loaded) -> list[Stage]:
+    """Every stage of the project, inputs before those that need them."""
+    thresholds = Stage("thresholds", "luodi.evaluate.thresholds:run", {"gates": loaded.gates.gates})
+    return [thresholds, *_data(loaded), *_model(loaded), *_measures(loaded), *_release(loaded)]
+
+
+def _documents(loaded: Loaded) -> list[Source]:
+    return [s for s in loaded.project.knowledge if not s.source.startswith("knowledge:")]
+
+
+def _data(loaded: Loaded) -> list[Stage]:
+    project, root = loaded.project, loaded.root
+    documents = _documents(loaded)
+    attack_sources = [*project.guard.train, *project.guard.test]
+    return [
+        Stage(
+            "collect",
+            "luodi.data.collect:run",
+            {"sources": documents},
+            fingerprint=lambda: fingerprint(documents, root),
+        ),
+        Stage("clean", "luodi.data.clean:run", {}, {"rows": "collect"}),
+        Stage("scrub", "luodi.data.scrub:run", project.scrub, {"rows": "clean"}),
+        Stage("deduplicate", "luodi.data.deduplicate:run", project.deduplicate, {"rows": "scrub"}, ("rensa", "rjieba")),
+        Stage(
+            "index",
+            "luodi.knowledge.stage:run",
+            {"sources": [s.source for s in documents]},
+            {"rows": "deduplicate"},
+            ("rjieba",),
+        ),
+        Stage(
+            "pairs",
+            "luodi.data.pairs:run",
+            {
+                "instructions": loaded.prompt("answer"),
+                "passages": project.serve.passages,
+                "use_pairs": any(s.source.startswith("knowledge:") for s in project.data),
+            },
+            {"rows": "deduplicate", "index": "index"},
+            ("rjieba",),
+        ),
+        Stage(
+            "guard",
+            "luodi.evaluate.attacks:run",
+            {"train": project.guard.train, "test": project.guard.test},
+            {"rows": "deduplicate"},
+            ("scikit-learn", "numpy"),
+            lambda: fingerprint(attack_sources, root),
+        ),
+    ]
+
+
+def _model(loaded: Loaded) -> list[Stage]:
+    project = loaded.project
+    picks = _picks(loaded)
+    large = {"picks": {"large": project.compress.large}, "measure": False}
+    return [
+        Stage(
+            "base",
+            "luodi.train.base:run",
+            project.base,
+            {},
+            _MODEL,
+            lambda: model_fingerprint(project.base, loaded.root),
+        ),
+        Stage(
+            "train",
+            "luodi.train.stage:run",
+            project.train,
+            {"base": "base", "rows": "pairs"},
+            (*_MODEL, "peft", "accelerate"),
+        ),
+        Stage(
+            "compress",
+            "luodi.compress.stage:run",
+            {"picks": picks},
+            {"base": "base", "train": "train"},
+            (*_MODEL, "peft"),
+        ),
+        Stage("compress-base", "luodi.compress.stage:run", large, {"base": "base"}, _MODEL),
+    ]
+
+
+def _picks(loaded: Loaded) -> dict[str, str]:
+    compress = loaded.project.compress
+    return {pick: str(getattr(compress, pick)) for pick in compress.picks}
+
+
+def _serve_options(loaded: Loaded) -> dict[str, Any]:
+    names = ("engine", "pick", "threads", "privacy", "passages", "max_answer_tokens", "machine_usd_hour")
+    return {name: getattr(loaded.project.serve, name) for name in names}
+
+
+def _measures(loaded: Loaded) -> list[Stage]:
+    evaluate, serve = loaded.project.evaluate, loaded.project.serve
+    common: dict[str, Any] = {
+        "instructions": loaded.prompt("answer"),
+        "engine": serve.engine,
+        "pick": serve.pick,
+        "passages": serve.passages,
+        "max_tokens": serve.max_answer_tokens,
+        "threads": serve.threads,
+        "confidence": evaluate.confidence,
+    }
+    safety = {"attacks": evaluate.attacks, "harmless": evaluate.harmless, "confidence": evaluate.confidence}
+    asked = {"pairs": "pairs", "index": "index", "model": "compress", "thresholds": "thresholds"}
+    return [
+        Stage(
+            "answers",
+            "luodi.evaluate.answers:run",
+            common | {"gold": evaluate.gold},
+            asked | {"base": "compress-base"},
+            _SERVE,
+        ),
+        Stage("parity", "luodi.evaluate.parity:run", common | {"prompts": evaluate.parity}, asked, (*_SERVE, *_MODEL)),
+        Stage("safety", "luodi.evaluate.safety:run", safety, {"guard": "guard", "thresholds": "thresholds"}),
+        Stage(
+            "acceptance",
+            "luodi.gateway.acceptance:run",
+            {"instructions": loaded.prompt("answer"), "serve": _serve_options(loaded)},
+            asked | {"guard": "guard"},
+            _SERVE,
+        ),
+    ]
+
+
+def _release(loaded: Loaded) -> list[Stage]:
+    project = loaded.project
+    measured = {name: name for name in _MEASURED}
+    parts = {"index": "index", "guard": "guard", "model": "compress", "cards": "cards", "gates": "gates"}
+    cards = {
+        "name": project.name,
+        "languages": project.languages,
+        "base": project.base.source,
+        "train": project.train.model_dump(mode="json", include={"method", "rank"}),
+        "picks": _picks(loaded),
+        "sources": [s.model_dump(mode="json", include={"source", "licence", "basis"}) for s in _documents(loaded)],
+        "personal_data": "masked" if project.scrub.disposition == "mask" else "sections with any are dropped",
+    }
+    bundle = {
+        "name": project.name,
+        "project": project.model_dump(mode="json", exclude={"store", "runner"}),
+        "instructions": loaded.prompt("answer"),
+        "serve": _serve_options(loaded),
+    }
+    return [
+        Stage("cards", "luodi.release.cards:run", cards, measured | {"rows": "deduplicate", "model": "compress"}),
+        Stage(
+            "gates",
+            "luodi.road.gating:run",
+            {"name": project.name},
+            measured | {"cards": "cards", "thresholds": "thresholds"},
+        ),
+        Stage(
+            "release",
+            "luodi.release.bundle:run",
+            bundle,
+            parts | {"train": "train", "answers": "answers", "safety": "safety"},
+        ),
+    ]
