@@ -1,4 +1,4 @@
-"""Writes the tables of docs/*/project-file.md from the typed project file, between its markers; --check only compares."""
+"""Writes the tables of docs/*/project-file.md from the typed project file, between markers; --check compares."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from luodi.testing import EngineConformance
 
 from luodi.engine import Engine, Message, Request, Sampling, answer_all, open_engine
 from luodi.errors import EngineError
+from luodi.testing import EngineConformance
 
 HELLO = (Message("user", "Set required=False on the field"),)
 

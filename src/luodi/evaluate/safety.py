@@ -10,12 +10,11 @@ from pydantic import BaseModel
 
 from luodi.evaluate.attacks import load_guard_parts
 from luodi.evaluate.statistics import share
-from luodi.guard import Guard, GuardPolicy
+from luodi.guard import Guard, default_policy
 from luodi.pipeline import Context, Measurement
 
 
 class Params(BaseModel):
-    policy: GuardPolicy = GuardPolicy()
     attacks: int
     harmless: int
     confidence: float
@@ -25,7 +24,7 @@ def run(ctx: Context) -> None:
     """Inputs: `guard`, `thresholds`. Runs the guard's input checks on samples of both kinds."""
     p: Params = ctx.params
     model, tests = load_guard_parts(ctx.inputs["guard"])
-    guard = Guard(p.policy, model)
+    guard = Guard(default_policy(model is not None), model)
     rng = random.Random(ctx.seed)
     report: dict[str, Any] = {}
     for kind, size in (("attacks", p.attacks), ("harmless", p.harmless)):

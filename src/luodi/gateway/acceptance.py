@@ -20,7 +20,7 @@ from luodi.evaluate.statistics import Estimate, mean, quantile, quantile_interva
 from luodi.gateway.app import App
 from luodi.gateway.core import Gateway
 from luodi.gateway.served import open_served
-from luodi.guard import GuardPolicy
+from luodi.guard import default_policy
 from luodi.knowledge import DEFAULT_PROMPT, INDEX
 from luodi.pipeline import Context, Measurement, read_rows
 from luodi.store import Store
@@ -65,12 +65,13 @@ def _tell_with(queue: Any) -> None:
 def serve_and_ask(p: Params, inputs: dict[str, Path], root: Path, questions: list[str]) -> dict[str, Any]:
     """Serve the parts in `inputs` and ask them; records and keys go to a store of their own at `root`."""
     store = Store(root)
+    detector = inputs["guard"] / "attack-model"
     served = open_served(
         release="acceptance@0",
         weights=inputs["model"],
         index=inputs["index"] / INDEX,
-        guard=inputs["guard"] / "attack-model",
-        policy={"guard": GuardPolicy().model_dump(mode="json")},
+        guard=detector,
+        policy={"guard": default_policy(detector.is_dir()).model_dump(mode="json")},
         instructions=p.instructions or DEFAULT_PROMPT,
         options=p.serve,
         passport={},

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qs
 
 from luodi.gateway.core import Gateway
@@ -26,7 +26,7 @@ _log = logging.getLogger("luodi.gateway")
 class Pages(Protocol):
     """Web pages beside the API. `key` lets a page on this machine ask without signing in."""
 
-    def respond(self, path: str, *, language: str, key: str) -> Any: ...
+    def respond(self, path: str, *, language: Literal["en", "zh"], key: str) -> Any: ...
 
 
 class App:

@@ -6,7 +6,7 @@ from luodi.guard.item import PersonalItem
 from luodi.guard.leak import Leak, LeakCheck
 from luodi.guard.normalise import decodings, normalise
 from luodi.guard.personal import KINDS, candidates, find_personal, mask, resolve
-from luodi.guard.policy import CheckPolicy, GuardPolicy
+from luodi.guard.policy import CheckPolicy, GuardPolicy, default_policy
 from luodi.guard.rules import RULES, Rule, RuleHit, match_rules
 from luodi.guard.samples import planted, synthesize
 from luodi.guard.stream import HoldBack
@@ -28,6 +28,7 @@ __all__ = [
     "Verdict",
     "candidates",
     "decodings",
+    "default_policy",
     "find_personal",
     "mask",
     "match_rules",

@@ -70,3 +70,13 @@ class GuardPolicy(BaseModel):
             "personal": self.personal, "rules": self.rules, "injection": self.injection, "leak": self.leak,
         }  # fmt: skip
         return policies[check]
+
+
+def default_policy(has_detector: bool) -> GuardPolicy:
+    """The policy of a release that sets none.
+
+    A project without training data for a detector (`guard.train`) has rules only. The missing check is recorded as not
+    run on every call and counted in `guard_checks_ran`; it does not refuse every call.
+    """
+    injection = CheckPolicy() if has_detector else CheckPolicy(on_missing="allow")
+    return GuardPolicy(injection=injection)

@@ -48,7 +48,7 @@ class Stage:
 
     def values(self) -> dict[str, Any]:
         """The params as plain values."""
-        plain = {k: v for k, v in self.params.items()} if isinstance(self.params, Mapping) else self.params
+        plain = dict(self.params) if isinstance(self.params, Mapping) else self.params
         loaded: dict[str, Any] = to_jsonable_python(plain)
         return loaded
 

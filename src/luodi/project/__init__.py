@@ -53,6 +53,10 @@ def ignored(project: Project) -> list[str]:
     found = []
     if project.compliance:
         found.append(f"compliance: {', '.join(project.compliance)}: packs are not assessed yet; nothing is claimed")
+    if not project.guard.train:
+        found.append(
+            "guard.train is empty: no attack detector is trained; known templates of attacks are still refused"
+        )
     for source in project.data:
         if not source.source.startswith("knowledge:"):
             found.append(f"data: {source.source!r}: examples are made from the documents only, so far")

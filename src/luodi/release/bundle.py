@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from luodi.guard import GuardPolicy
+from luodi.guard import default_policy
 from luodi.knowledge import DEFAULT_PROMPT
 from luodi.pipeline import Context
 from luodi.release import passport, statement
@@ -50,7 +50,8 @@ def run(ctx: Context) -> None:
     """Inputs: the parts, and the stages that the passport tells of. Registers the release in `ctx.store`."""
     store = ctx.store
     p: Params = ctx.params
-    policy = p.policy or {"guard": GuardPolicy().model_dump(mode="json")}
+    detector = (ctx.inputs["guard"] / "attack-model").is_dir()
+    policy = p.policy or {"guard": default_policy(detector).model_dump(mode="json")}
     verdicts = ctx.json("gates", "verdicts.json")
     registry = Registry(store)
     version = registry.next_version(p.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from typing import Any
@@ -57,8 +58,10 @@ def run(ctx: Context) -> None:
     )
     model.save_pretrained(ctx.out)
     (ctx.out / "README.md").unlink(missing_ok=True)  # a model card template; the release has its own card
-    config_file = ctx.out / "adapter_config.json"
-    config_file.write_text(config_file.read_text().replace(str(ctx.inputs["base"]), "base"))
+    # peft writes the path of this machine, and a set whose order differs from run to run.
+    adapter = json.loads((ctx.out / "adapter_config.json").read_bytes())
+    adapter |= {"base_model_name_or_path": "base", "target_modules": sorted(adapter["target_modules"])}
+    ctx.write_json("adapter_config.json", adapter)
     total = math.ceil(len(order) / config.accumulate)
     ctx.write_json("losses.json", done.losses)
     ctx.write_json("consumed.json", _consumed(examples, order[: done.step * config.accumulate], config.accumulate))
