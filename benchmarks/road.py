@@ -159,7 +159,8 @@ def demo(work: Path) -> list[dict[str, Any]]:
     for name in ("answer_f1", "cites_right_section"):
         m = found[name]
         entry = figure(
-            f"{name}: tuned − base, paired", [m["difference"]], m["unit"], "> 0, interval apart", m["difference_low"] > 0,
+            f"{name}: tuned − base, paired", [m["difference"]], m["unit"], "> 0, interval apart",
+            m["difference_low"] > 0,
             "make demo", f"untuned base {m['base']:.3f}, tuned {m['value']:.3f}, {m['n']} questions",
         )  # fmt: skip
         made.append(entry | {"low": round(m["difference_low"], 4), "high": round(m["difference_high"], 4), "n": m["n"]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +14,48 @@ from luodi.testing import EngineConformance
 HELLO = (Message("user", "Set required=False on the field"),)
 
 
-@pytest.fixture(scope="module", params=["openvino", "llama", "transformers"])
-def opened(request: pytest.FixtureRequest, tiny_model: Path) -> Iterator[Engine]:
-    engine = open_engine(request.param, tiny_model, threads=1)
-    yield engine
-    engine.close()
+@pytest.fixture(scope="module")
+def opened(tiny_model: Path) -> Iterator[Callable[[str], Engine]]:
+    """Engines by kind, each opened once."""
+    engines: dict[str, Engine] = {}
+
+    def open_once(kind: str) -> Engine:
+        if kind not in engines:
+            engines[kind] = open_engine(kind, tiny_model, threads=1)
+        return engines[kind]
+
+    yield open_once
+    for engine in engines.values():
+        engine.close()
 
 
-class TestEmbeddedEngines(EngineConformance):
+class _Embedded(EngineConformance):
+    """One engine for all tests, since loading takes a while; `make` opens another where a test closes it."""
+
+    KIND = ""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tiny_model: Path) -> None:
+        self.folder = tiny_model
+
+    def make(self) -> Engine:
+        return open_engine(self.KIND, self.folder, threads=1)
+
     @pytest.fixture
-    def engine(self, opened: Engine) -> Engine:
-        return opened
+    def engine(self, opened: Callable[[str], Engine]) -> Engine:
+        return opened(self.KIND)
+
+
+class TestOpenVino(_Embedded):
+    KIND = "openvino"
+
+
+class TestLlama(_Embedded):
+    KIND = "llama"
+
+
+class TestTransformers(_Embedded):
+    KIND = "transformers"
 
 
 def test_engines_agree_on_the_first_tokens(tiny_model: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from luodi.errors import EngineError, require
 
-METADATA = "metadata.gguf"  # everything of a GGUF file but its tensors
+METADATA = "gguf.metadata"  # everything of a GGUF file but its tensors
 _SKIPPED = ("general.architecture", "general.file_type", "general.quantization_version")
 _FILE_TYPES = {"f16": 1, "q4_0": 2, "q4_1": 3, "q8_0": 7}
 

@@ -1,4 +1,4 @@
-"""The thresholds stage: the gates, signed before anything is measured.
+"""The thresholds stage: the gates, signed before the model is measured.
 
 Every stage that measures a model takes this artifact as an input. So a threshold that is edited afterwards makes
 everything be measured again, and no figure can be older than the bound it is judged by.

@@ -1,4 +1,4 @@
-"""`gates.yaml`: the thresholds, fixed before anything is measured."""
+"""`gates.yaml`: the thresholds, fixed before the model is measured."""
 
 from __future__ import annotations
 
