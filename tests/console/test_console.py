@@ -39,6 +39,11 @@ def test_a_page_is_in_one_language(console: Console) -> None:
             assert row["zh"] not in english.replace(strings()["other_language"]["en"], "")
 
 
+def test_no_text_is_a_leftover_of_the_template(console: Console) -> None:
+    assert "built-in" not in body(console, "/")
+    assert strings()["copy"]["en"] in body(console, "/")
+
+
 def test_every_text_has_both_languages() -> None:
     assert all(row["en"] and row["zh"] for row in strings().values())
 

@@ -79,7 +79,7 @@ class Row:
     interval: str
     n: str
     base: str
-    difference: str
+    difference: Words
     difference_interval: str
     live: str
     bound: Words
@@ -131,6 +131,11 @@ def _with_unit(text: str, unit: str) -> Words:
     return Words(f"{text}{THIN}{name.en}", f"{text}{THIN}{name.zh}")
 
 
+def _points(text: str, unit: str) -> Words:
+    """A difference; that of two shares is in percentage points."""
+    return Words(f"{text}{THIN}pp", f"{text}{THIN}个百分点") if text and unit == "share" else Words(text, text)
+
+
 def _between(low: float | None, high: float | None, unit: str, sign: bool = False) -> str:
     if low is None or high is None:
         return ""
@@ -154,14 +159,15 @@ def bound_words(text: str, unit: str) -> Words:
     """A gate's bound in the unit of its measurement."""
 
     def figure(match: re.Match[str]) -> str:
-        return number(float(match[0]), unit) + (f"{THIN}%" if unit == "share" else "")
+        return f"{float(match[0]) * 100:.6g}{THIN}%" if unit == "share" else match[0]
 
     plain = re.sub(r"(?<= )[-+]?\d[-+.\de]*", figure, text)
     return Words(plain, re.sub(r"not worse than live by (.+)", r"比线上版本最多差 \1", plain))
 
 
 def _row(m: dict[str, Any]) -> Row:
-    unit, gate, live = m["unit"], m.get("gate") or {}, m.get("live")
+    unit, gate = m["unit"], m.get("gate") or {}
+    percent = f"{THIN}%" if unit == "share" else ""
 
     def shown(key: str, sign: bool = False) -> str:
         return "" if m.get(key) is None else number(float(m[key]), unit, sign=sign)
@@ -172,10 +178,10 @@ def _row(m: dict[str, Any]) -> Row:
         value=_with_unit(shown("value"), unit),
         interval=_between(m.get("low"), m.get("high"), unit),
         n=f"{m['n']:,}",
-        base=shown("base"),
-        difference=shown("difference", sign=True),
+        base=shown("base") and shown("base") + percent,
+        difference=_points(shown("difference", sign=True), unit),
         difference_interval=_between(m.get("difference_low"), m.get("difference_high"), unit, sign=True),
-        live="" if live is None else number(float(live), unit),
+        live=shown("live") and shown("live") + percent,
         bound=bound_words(gate.get("bound", ""), unit),
         verdict=gate.get("verdict", ""),
         required=bool(gate.get("required", False)),
@@ -190,7 +196,8 @@ def _why(m: dict[str, Any], gate: dict[str, Any]) -> Words:
     if gate.get("verdict") not in ("block", "need more"):
         return Words("", "")
     if gate["verdict"] == "block":
-        return Words("The value does not meet the gate.", "数值未达到门槛。")
+        value, bound = _with_unit(number(m["value"], m["unit"]), m["unit"]), bound_words(gate["bound"], m["unit"])
+        return Words(f"{value.en} does not meet {bound.en}.", f"{value.zh} 未达到门槛 {bound.zh}。")
     if m["n"] == 0:
         return Words("Measured on no items.", "没有可测的样本。")
     en = f"The value meets the gate, its interval does not yet: {m['n']:,} items are too few to be sure."
