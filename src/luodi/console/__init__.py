@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -11,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from luodi.release.report import SCRIPT_HASH, Language, render_report, words
+from luodi.release.report import SCRIPT_HASH, Language, Row, promise_rows, promise_verdict, render_report, words
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 _HEADERS = (
@@ -40,6 +41,8 @@ _HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
+    """A whole HTTP answer; `headers` are those beside the content type."""
+
     status: int
     content_type: str
     body: bytes
@@ -53,26 +56,12 @@ def strings() -> dict[str, dict[str, str]]:
         return {row["key"]: row for row in csv.DictReader(file)}
 
 
-def _value(m: dict[str, Any]) -> str:
-    """A value with its interval, as people read it."""
-    unit, share = m["unit"], m["unit"] == "share"
-
-    def number(x: float) -> str:
-        if share:
-            return f"{x * 100:.3g}"
-        return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
-
-    text = f"{number(m['value'])} {'%' if share else unit}"
-    if m.get("low") is not None and m.get("high") is not None:
-        text += f" [{number(m['low'])}, {number(m['high'])}]"
-    return text
-
-
 class Console:
     """Pages for one release. `serving` has release, engine, pick and url."""
 
     def __init__(self, passport: dict[str, Any], *, serving: dict[str, Any]) -> None:
         self._passport = passport
+        self._rows = promise_rows(passport)
         self._serving = serving
         environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         source = files("luodi.console").joinpath("page.html.j2").read_text("utf-8")
@@ -109,22 +98,44 @@ class Console:
             passport=self._passport,
             serving=self._serving,
             promises=self._promises(language),
+            examples=[e["question"] for e in self._passport.get("examples", []) if e.get("answerable", True)][:3],
             verdict=words(self._passport["verdict"]).of(language),
             # "<" is escaped so that no text of the data can end the script element it stands in.
             data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
         ).encode()
 
     def _promises(self, language: Language) -> list[dict[str, Any]]:
-        cards = []
-        for promise, names in _HEADLINES.items():
-            by_name = {m["name"]: m for m in self._passport["promises"].get(promise, [])}
-            verdicts = {m["gate"]["verdict"] for m in by_name.values() if m.get("gate") and m["gate"]["required"]}
-            verdict = next((v for v in ("block", "need more", "pass") if v in verdicts), "")
-            rows = [
-                {"name": words(n).of(language), "value": _value(by_name[n]), "n": by_name[n]["n"]}
-                for n in names
-                if n in by_name
-            ]
-            name, label = words(promise).of(language), words(verdict).of(language)
-            cards.append({"name": name, "verdict": verdict or "none", "label": label, "rows": rows})
-        return cards
+        return [
+            {
+                "name": words(promise).of(language),
+                "verdict": (verdict := promise_verdict(rows)),
+                "label": words(verdict).of(language),
+                "rows": [_shown(row, language) for row in _headlines(promise, rows)],
+            }
+            for promise, rows in self._rows.items()
+        ]
+
+
+def _headlines(promise: str, rows: Sequence[Row]) -> list[Row]:
+    """Up to three rows: what a required gate holds up comes first, then the usual headlines, then what has a gate."""
+    usual = _HEADLINES[promise]
+    trouble = {"block": 0, "need more": 1}
+
+    def rank(row: Row) -> tuple[int, int, bool]:
+        place = usual.index(row.name) if row.name in usual else len(usual)
+        return (trouble.get(row.verdict, 2) if row.required else 2, place, not row.verdict)
+
+    return sorted(rows, key=rank)[:3]
+
+
+def _shown(row: Row, language: Language) -> dict[str, str]:
+    """A row in one language; `odd` names its verdict if that is not a pass."""
+    odd = words(row.verdict).of(language) if row.verdict not in ("", "pass") else ""
+    return {
+        "label": row.label.of(language),
+        "value": row.value.of(language),
+        "interval": row.interval,
+        "n": row.n if row.n != "1" else "",
+        "verdict": row.verdict,
+        "odd": odd,
+    }

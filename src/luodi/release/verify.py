@@ -28,15 +28,16 @@ class Verified:
     parts: int
 
 
-def verify_folder(folder: Path, store: Store) -> tuple[dict[str, Any], str, int]:
-    """The signed predicate, the signer and the number of parts of a bundle.
+def verify_folder(folder: Path, store: Store) -> tuple[dict[str, Any], str, list[dict[str, Any]]]:
+    """The signed predicate, the signer and the listing of a bundle's files.
 
     Raises:
         IntegrityError: names the first part that is changed, missing or not signed.
     """
     signed, signer = statement.read(folder, store.keys)
     expected = {s["name"]: s["digest"]["blake3"] for s in signed["subject"]}
-    found = {f["path"]: f["digest"] for f in list_content(folder) if f["path"] != statement.FILE}
+    listing = list_content(folder)
+    found = {f["path"]: f["digest"] for f in listing if f["path"] != statement.FILE}
     for name in sorted({*expected, *found}):
         if name not in found:
             raise IntegrityError(f"{name}: missing from the release")
@@ -44,7 +45,7 @@ def verify_folder(folder: Path, store: Store) -> tuple[dict[str, Any], str, int]
             raise IntegrityError(f"{name}: not part of the signed release")
         if found[name] != expected[name]:
             raise IntegrityError(f"{name}: changed since the release was signed")
-    return signed["predicate"], signer, len(expected)
+    return signed["predicate"], signer, listing
 
 
 def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Verified:
@@ -55,8 +56,8 @@ def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Ve
         ReleaseError: its gates did not pass, or it is not the release the registry says.
     """
     folder = store.artifacts.get(release.digest).files
-    predicate, signer, parts = verify_folder(folder, store)
-    if digest_tree(list_content(folder)) != release.digest:  # all else is as signed, so it is the statement
+    predicate, signer, listing = verify_folder(folder, store)
+    if digest_tree(listing) != release.digest:  # all else is as signed, so it is the statement
         raise IntegrityError(f"{statement.FILE}: not the one that was registered with {release}")
     if (predicate["name"], predicate["version"]) != (release.name, release.version):
         raise ReleaseError(
@@ -73,4 +74,4 @@ def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Ve
         raise ReleaseError(
             f"{release} did not pass its gates{first}", f"`luodi release show {release}` shows all of them"
         )
-    return Verified(release, folder, passport, signer, parts)
+    return Verified(release, folder, passport, signer, len(listing) - 1)  # the statement signs the others
