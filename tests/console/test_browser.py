@@ -50,10 +50,14 @@ def url() -> Iterator[str]:
         passport(), serving={"release": "helpdesk@3", "engine": "openvino", "pick": "large", "url": "http://x"}
     )
 
+    release = threading.Event()
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
-            page = console.respond(path, language="zh" if "lang=zh" in query else "en", key="luodi-test")
+            page = console.respond(
+                path, language="zh" if "lang=zh" in query else "en", key="" if "keyless" in query else "luodi-test"
+            )
             self.send_response(page.status if page else 404)
             for name, value in (("content-type", page.content_type), *page.headers) if page else ():
                 self.send_header(name, value)
@@ -73,6 +77,15 @@ def url() -> Iterator[str]:
             self.end_headers()
             text = ": ping\n\n" + "".join(f"data: {json.dumps(e, ensure_ascii=False)}\n\n" for e in events(question))
             data = (text + "data: [DONE]\n\n").encode()
+            if "lines" in question:  # the line ends that the standard also allows
+                data = data.replace(b"\n", b"\r\n")
+            if "cut" in question:
+                data = data[: data.index(b"}\n\n") + 3]
+            if "slow" in question:
+                self.wfile.write(data[:200])
+                self.wfile.flush()
+                release.wait(30)
+                return
             for at in range(0, len(data), 7):  # 7 bytes: in the middle of lines and of Chinese characters
                 self.wfile.write(data[at : at + 7])
                 self.wfile.flush()
@@ -84,6 +97,7 @@ def url() -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
+    release.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -131,6 +145,46 @@ def test_refusals_abstentions_and_failures_are_told_apart(page: Any) -> None:
     assert "Closest sections" in ask(page, "weather").inner_text()
     assert "the engine failed" in ask(page, "break").locator("[role=alert]").inner_text()
     assert "not valid" in ask(page, "locked").locator("[role=alert]").inner_text()
+
+
+def test_sources_are_linked_from_the_answer(page: Any) -> None:
+    link = ask(page, "How? lines").locator("p.text a")
+    assert link.inner_text() == "[1]"
+    assert page.locator(str(link.get_attribute("href"))).inner_text().startswith("[1] docs/forms.txt:61")
+
+
+def test_an_answer_that_breaks_off_says_so(page: Any) -> None:
+    assert "broke off" in ask(page, "cut").locator("[role=alert]").inner_text()
+
+
+def test_an_answer_can_be_stopped(page: Any) -> None:
+    page.fill("#question", "slow")
+    page.press("#question", "Enter")
+    page.wait_for_selector(".answer p.text")
+    page.click("#stop")
+    page.wait_for_selector("#send:visible")
+    answer = page.locator(".answer").last
+    assert "设置" in answer.inner_text()
+    assert "not complete" in answer.inner_text()
+    assert "generated and checked" in ask(page, "How?").inner_text()
+
+
+def test_a_key_is_asked_for_where_none_is_given(page: Any, url: str) -> None:
+    page.goto(f"{url}/?keyless")
+    page.fill("#question", "How?")
+    page.press("#question", "Enter")
+    assert page.locator("#needed").is_visible()
+    page.fill("#key", "wrong")
+    assert "not accepted" in ask(page, "How?").locator("[role=alert]").inner_text()
+    page.fill("#key", "luodi-test")
+    assert "generated and checked" in ask(page, "How?").inner_text()
+    assert not page.locator("#needed").is_visible()
+
+
+def test_a_question_of_the_examination_is_asked_with_one_click(page: Any) -> None:
+    page.click("text=How do I make a form field optional?")
+    page.wait_for_selector(".answer .badge")
+    assert page.locator(".question").inner_text() == "How do I make a form field optional?"
 
 
 def test_the_page_speaks_chinese(page: Any, url: str) -> None:

@@ -53,6 +53,20 @@ def test_the_key_is_in_the_page_only_when_it_is_given(console: Console) -> None:
     assert "luodi-secret" in body(console, "/", key="luodi-secret")
 
 
+def test_what_holds_a_release_up_heads_its_card(console: Console) -> None:
+    html = body(console, "/")
+    assert html.index("Abstains when it should") < html.index("Cites the right section") < html.index("Answer F1")
+    assert "0.413" in html
+    assert "303" not in html  # how many items more is told in the report
+
+
+def test_a_chinese_page_has_no_english_text_of_ours(console: Console) -> None:
+    html = body(console, "/", "zh").split('id="data"')[0]
+    english = {row["en"] for key, row in strings().items() if row["en"] != row["zh"] and key != "other_language"}
+    shown = set(re.findall(r">([^<>]+)<", html))
+    assert not english & {text.strip() for text in shown}
+
+
 def test_hostile_text_cannot_become_markup() -> None:
     serving = SERVING | {"engine": "<script>alert(1)</script>", "release": "</script><b>x"}
     html = body(Console(sample_passport(), serving=serving), "/")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from luodi.release.report import render_report, write_report
+from luodi.release.report import bound_words, loss_curve, number, promise_rows, render_report, write_report
 from passport_sample import EVIL, bare, passport
 
 
@@ -34,6 +34,46 @@ def test_text_of_documents_and_models_never_becomes_markup(language: str) -> Non
     html = render_report(passport(), language)  # type: ignore[arg-type]
     assert EVIL not in html
     assert "&lt;script&gt;" in html
+
+
+def test_figures_are_written_for_people() -> None:
+    assert [number(v, "share") for v in (1, 0, 0.962, 0.99996, 0.0001)] == ["100", "0", "96.2", "99.996", "0.01"]
+    assert number(0.0000312, "USD") == "0.0000312"
+    assert number(-0.0213, "share", sign=True) == "−2.1"
+    assert number(12400.0, "ms") == "12,400"
+    assert bound_words("≥ 0.85", "share").en == "≥ 85\u202f%"
+
+
+def test_need_more_says_why_and_how_many() -> None:
+    row = next(r for r in promise_rows(passport())["fit"] if r.verdict == "need more")
+    assert "96 items are too few" in row.why.en
+    assert "303" in row.why.zh
+    assert row.difference.zh.endswith("个百分点")
+
+
+def test_a_gate_that_passes_on_the_value_alone_says_so() -> None:
+    sample = passport()
+    row = next(m for m in sample["promises"]["fit"] if m["name"] == "answers_supported")
+    row["gate"]["bound"] = "≥ 1"
+    shown = {r.name: r for r in promise_rows(sample)["fit"]}
+    assert "the value itself" in shown["answers_supported"].why.en
+    assert shown["answer_f1"].why.en == ""
+
+
+def test_places_on_the_axis_lie_within_it() -> None:
+    for rows in promise_rows(passport()).values():
+        for row in rows:
+            known = [row.plot.value, *(b for b, _ in row.plot.bounds)]
+            known += [x for x in (row.plot.low, row.plot.high, row.plot.base) if x is not None]
+            assert all(0 <= x <= 1 for x in known)
+
+
+def test_a_loss_that_is_not_a_number_is_left_out() -> None:
+    curve = loss_curve([2.0, float("nan"), 1.5, 1.0])
+    assert curve is not None
+    assert "nan" not in curve["raw"]
+    assert loss_curve([1.0]) is not None
+    assert loss_curve([]) is None
 
 
 def test_a_passport_with_nothing_optional_is_rendered() -> None:

@@ -28,8 +28,21 @@ COMMANDS = {
 }
 
 
+class _Context(click.Context):
+    """Writes help in the language of `main`; the Chinese texts are read only for that."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        if self.obj and self.obj["show"].language == "zh":
+            from luodi.cli.translate import ChineseHelp
+
+            return ChineseHelp(self, self.terminal_width, self.max_content_width)
+        return super().make_formatter()
+
+
 class _Commands(click.Group):
     """Knows the commands' names and one-line helps without importing them, so that help is quick."""
+
+    context_class = _Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -38,6 +51,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"luodi.cli.{cmd_name}").command
+        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            each.context_class = _Context
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -90,6 +105,8 @@ def _hoist(arguments: list[str]) -> list[str]:
 def _language(words: list[str]) -> str:
     """What --lang says in front of the command, for errors that come before it is read."""
     for n, word in enumerate(words):
+        if word == "--":
+            break
         if word.startswith("--lang="):
             return word.removeprefix("--lang=")
         if word == "--lang" and words[n + 1 :]:
@@ -105,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = _hoist(sys.argv[1:] if arguments is None else arguments)
     show = Show("--json" in words, find_language(_language(words)))
     try:
-        result: Any = cli.main(words, prog_name="luodi", standalone_mode=False)
+        result: Any = cli.main(words, prog_name="luodi", standalone_mode=False, obj={"show": show})
         sys.exit(result if isinstance(result, int) else 0)
     except LuodiError as error:
         fail(error.message, error.hint, show)

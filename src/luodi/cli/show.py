@@ -61,9 +61,9 @@ class Show:
             return
         if title:
             print(title)
-        widths = [max(_width(r[i]) for r in [list(columns), *cells]) for i in range(len(columns))]
+        widths = [max(width(r[i]) for r in [list(columns), *cells]) for i in range(len(columns))]
         for row in [list(columns), *cells]:
-            print("  ".join(c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True)).rstrip())
+            print("  ".join(c + " " * (w - width(c)) for c, w in zip(row, widths, strict=True)).rstrip())
 
 
 _STYLES = {
@@ -80,7 +80,8 @@ def _style(cell: str) -> str:
     return _STYLES.get(cell, "")
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
+    """Columns on a terminal, where a Chinese character takes two."""
     from unicodedata import east_asian_width
 
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)

@@ -129,13 +129,12 @@ def _headlines(promise: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def _shown(row: Row, language: Language) -> dict[str, str]:
-    """A row in one language; `odd` names its verdict if that is not a pass."""
-    odd = words(row.verdict).of(language) if row.verdict not in ("", "pass") else ""
+    """A row in one language; `named` is its verdict for people."""
     return {
         "label": row.label.of(language),
         "value": row.value.of(language),
         "interval": row.interval,
         "n": row.n if row.n != "1" else "",
         "verdict": row.verdict,
-        "odd": odd,
+        "named": words(row.verdict).of(language),
     }

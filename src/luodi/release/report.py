@@ -128,7 +128,8 @@ def _with_unit(text: str, unit: str) -> Words:
     if unit == "F1" or not text:
         return Words(text, text)
     name = words("%" if unit == "share" else unit)
-    return Words(f"{text}{THIN}{name.en}", f"{text}{THIN}{name.zh}")
+    space = THIN if len(name.en) <= 3 else " "  # a long unit may stand on the next line
+    return Words(f"{text}{space}{name.en}", f"{text}{space}{name.zh}")
 
 
 def _points(text: str, unit: str) -> Words:
@@ -192,16 +193,20 @@ def _row(m: dict[str, Any]) -> Row:
 
 
 def _why(m: dict[str, Any], gate: dict[str, Any]) -> Words:
-    """Why a gate does not pass, and about how many items would decide it."""
+    """Why a gate does not pass, and about how many items would decide it; or that it passes on the value alone."""
     if gate.get("verdict") not in ("block", "need more"):
-        return Words("", "")
+        ends = [(m.get("low" if side > 0 else "high"), bound, side) for bound, side in _limits(m)]
+        met = all(end is None or side * (end - bound) >= 0 for end, bound, side in ends)
+        if met or "live" in gate["bound"]:  # a margin is judged on both releases' intervals
+            return Words("", "")
+        return Words("This gate judges the value itself, not its interval.", "此门槛只看数值本身，不看区间。")
     if gate["verdict"] == "block":
         value, bound = _with_unit(number(m["value"], m["unit"]), m["unit"]), bound_words(gate["bound"], m["unit"])
         return Words(f"{value.en} does not meet {bound.en}.", f"{value.zh} 未达到门槛 {bound.zh}。")
     if m["n"] == 0:
         return Words("Measured on no items.", "没有可测的样本。")
     en = f"The value meets the gate, its interval does not yet: {m['n']:,} items are too few to be sure."
-    zh = f"数值已达到门槛,但区间尚未达到:{m['n']:,} 个样本不足以下结论。"
+    zh = f"数值已达到门槛，但区间尚未达到：{m['n']:,} 个样本不足以下结论。"
     if not gate.get("meets_value", False):
         en, zh = f"{m['n']:,} items are too few to tell it from live.", f"{m['n']:,} 个样本不足以与线上版本区分。"
     needed = _needed(m)

@@ -180,7 +180,7 @@ async function ask(words) {
     running = null;
     send.hidden = false;
     stop.hidden = true;
-    form.scrollIntoView({ block: "nearest" });
+    answer.scrollIntoView({ block: "nearest" });
     (keyField.hidden || key.value ? question : key).focus();
   }
 }
