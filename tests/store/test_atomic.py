@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -73,20 +74,22 @@ def test_interrupt_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.Mo
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"old"}
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
+    """Files of a thousand bytes at most; for this block only, since pytest's own output may be a file."""
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_file_beyond_the_limit_leaves_the_old_content(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a", b"old")
-    with pytest.raises(StoreError, match="could not be written") as caught:
+    with small_files(), pytest.raises(StoreError, match="could not be written") as caught:
         write_bytes(tmp_path / "a", b"x" * 2000)
     assert "ulimit" in caught.value.hint
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"old"}

@@ -127,7 +127,8 @@ class Grounder:
             if not self._kept and says_unknown(sentence):
                 self._unknown = True
                 continue
-            if not strip_citations(sentence):
+            plain = strip_citations(sentence)
+            if not plain or plain.endswith((":", "：")):  # introduces a list or code that is not part of the answer
                 continue
             checked = check_sentence(sentence, self._hits)
             if checked.passage is None:
