@@ -17,7 +17,7 @@ import click
 import pytest
 
 import luodi.cli
-from luodi.cli import COMMANDS, cli
+from luodi.cli import COMMANDS, cli, main
 from luodi.project import PROMISES
 
 HEAVY = (
@@ -138,3 +138,27 @@ def test_every_key_used_exists_and_none_is_unused() -> None:
     keys = set(table())
     assert said() | set(PROMISES) | VERDICTS <= keys
     assert keys <= strings() | set(PROMISES) | VERDICTS
+
+
+def test_a_folder_that_cannot_be_made_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["new", "/proc/nothing/desk"])
+    assert ended.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_mistake_of_ours_is_kept_in_a_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(cli, "main", broken)
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor"])
+    told = capsys.readouterr().err
+    assert ended.value.code == 3
+    assert "ZeroDivisionError: ours" in told
+    log = Path(told.rpartition("are in ")[2].strip())
+    assert "Traceback" in log.read_text()
+    log.unlink()

@@ -115,7 +115,9 @@ def _language(words: list[str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The entry point. Exit codes: 0 done, 1 gates not passed, 2 something the user can put right, 130 interrupted."""
+    """The entry point. Exit codes: 0 done, 1 gates not passed, 2 something the user can put right,
+    3 a mistake of ours, 130 interrupted.
+    """
     from luodi.cli.show import Show, fail
     from luodi.cli.words import find_language
 
@@ -140,3 +142,18 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of a pipe has gone (`luodi store ls | head`): nothing is wrong. Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # the disk, a folder's permissions: nothing of ours
+        fail(f"{error.filename or 'the disk'}: {error.strerror or error}", "", show)
+        sys.exit(2)
+    except Exception as error:  # a mistake of ours; what it was goes into a file and not before the user
+        fail(f"Luodi made a mistake: {type(error).__name__}: {error}", f"the details are in {_write_traceback()}", show)
+        sys.exit(3)
+
+
+def _write_traceback() -> str:
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="luodi-", suffix=".log", delete=False) as file:
+        file.write(traceback.format_exc())
+    return file.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luodi.cli.show import Show
+from luodi.project import PROMISES
 
 
 def number(value: float, unit: str) -> str:
@@ -39,19 +40,28 @@ def against(m: dict[str, Any]) -> str:
     return ""
 
 
+def _title(name: str, show: Show) -> str:
+    """A measurement's name: in English as gates.yaml writes it, in Chinese translated."""
+    if show.language != "zh":
+        return name.replace("_", " ")
+    from luodi.release.report import words
+
+    return words(name).zh
+
+
 def show_promises(passport: dict[str, Any], show: Show) -> None:
     rows, data = [], []
-    for promise, measurements in passport["promises"].items():
+    for promise in PROMISES:
         name = show.say(promise)
-        for m in measurements:
+        for m in passport["promises"][promise]:
             gate = m.get("gate")
             verdict = show.say(gate["verdict"]) if gate else "–"
             value = f"{number(m['value'], m['unit'])} {interval(m)}".strip()
-            rows.append([name, m["name"].replace("_", " "), value, against(m), gate["bound"] if gate else "", verdict])
+            rows.append([name, _title(m["name"], show), value, against(m), gate["bound"] if gate else "", verdict])
             data.append({"event": "measurement", "verdict": gate["verdict"] if gate else None} | m)
             name = ""
     for g in passport["gates_without_measurement"]:
-        rows.append([name, g["measure"].replace("_", " "), "–", g["reason"], g["bound"], show.say(g["verdict"])])
+        rows.append([name, _title(g["measure"], show), "–", g["reason"], g["bound"], show.say(g["verdict"])])
         data.append({"event": "gate"} | g)
     title = f"{passport['name']}@{passport['version']}"
     columns = [show.say(k) for k in ("promise", "measurement", "measured")] + [
