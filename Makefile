@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo serve test test-slow check format browser bench-road clean
+.PHONY: help setup demo serve test test-slow check format browser servers bench-road clean
 
 help:
 	@echo "make demo       set up, build a release of the support template on real documents, serve it, ask it"
@@ -33,7 +33,7 @@ serve: setup
 test: setup browser check
 	$(BIN)/python -m pytest -q
 
-test-slow: setup browser
+test-slow: setup browser servers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
 	$(BIN)/python -m pytest -q -m slow
 
@@ -48,12 +48,19 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The browser and the database servers of the tests come from the distribution's own packages.
+# The browser and the database server of the tests come from the distribution's own packages. Where they can't be
+# installed, the tests that need them are skipped and say so.
 browser:
-	@if ! command -v chromium >/dev/null || ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk postgresql >/dev/null; \
-	  else echo "chromium or PostgreSQL is not installed: the tests that need them will be skipped (apt-get install chromium postgresql)"; fi; fi
+	@command -v chromium >/dev/null || $(call install,chromium fonts-noto-cjk)
+
+servers:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(call install,postgresql)
+
+define install
+( [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing $(1)" && apt-get update -qq && \
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null ) || \
+  echo "not installed: $(1); the tests that need it will be skipped (as root: apt-get install $(1))"
+endef
 
 bench-road: setup
 	$(BIN)/python benchmarks/road.py

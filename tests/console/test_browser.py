@@ -15,10 +15,7 @@ from luodi.console import Console
 from passport_sample import passport
 
 CHROMIUM = shutil.which("chromium") or ""
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed (apt-get install chromium)"),
-]
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed (apt-get install chromium)")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 SOURCE = {
