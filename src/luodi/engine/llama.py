@@ -19,10 +19,20 @@ _SLOTS = 8
 
 
 class LlamaEngine:
-    """Runs a GGUF file of `folder`, `_SLOTS` requests at once."""
+    """Runs a GGUF file of `folder`, `_SLOTS` requests at once.
+
+    `kv_cache` is the type of the KV cache (f16, q8_0, q4_0); `lora` an adapter as `write_lora` writes it.
+    """
 
     def __init__(
-        self, folder: Path, *, pick: str = "large", threads: int = 0, kv_cache: str = "f16", context: int = 0
+        self,
+        folder: Path,
+        *,
+        pick: str = "large",
+        threads: int = 0,
+        kv_cache: str = "f16",
+        context: int = 0,
+        lora: Path | None = None,
     ) -> None:
         xllamacpp = require("xllamacpp", extra="serve")
         self._about = read_about(folder)
@@ -41,6 +51,8 @@ class LlamaEngine:
             params.cpuparams_batch.n_threads = threads
         if kv_cache != "f16":
             params.cache_type_k = params.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{kv_cache.upper()}")
+        if lora is not None:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
         try:
             self._server: Any = xllamacpp.Server(params)
         except RuntimeError as error:
