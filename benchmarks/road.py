@@ -124,9 +124,12 @@ def no_op(work: Path) -> list[dict[str, Any]]:
 
 def kills() -> list[dict[str, Any]]:
     """Fifty kills at random moments: the slow test counts them and compares every digest."""
-    run(str(BIN / "python"), "-m", "pytest", "-q", "-m", "slow", "tests/pipeline/test_kill.py")
-    command = "pytest -m slow tests/pipeline/test_kill.py"
-    return [figure("kills survived with the same digests", [50.0], "of 50", "50", True, command)]
+    with tempfile.NamedTemporaryFile("r") as told:
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", "tests/pipeline/test_kill.py"]
+        run(*command, LUODI_KILLS_TOLD=told.name)
+        survived = len(told.read().split())
+    text = "pytest -m slow tests/pipeline/test_kill.py"
+    return [figure("kills survived with the same digests", [float(survived)], "of 50", "50", survived == 50, text)]
 
 
 def demo(work: Path) -> list[dict[str, Any]]:
@@ -144,7 +147,9 @@ def demo(work: Path) -> list[dict[str, Any]]:
     passport = json.loads(reports[-1].read_bytes())
     found = {m["name"]: m for rows in passport["promises"].values() for m in rows}
     made = [
-        figure("set-up from an empty environment", [setup], "s", "≤ 360", setup <= 360, "make setup"),
+        figure(
+            "set-up from an empty environment, pip's cache as found", [setup], "s", "≤ 360", setup <= 360, "make setup"
+        ),
         figure("the road, 19 stages, 2 cores", [road], "s", "≤ 480", road <= 480, "make demo"),
         figure("the road again, all from the store", [second], "s", "seconds", second <= 10, "make demo"),
         figure(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -177,10 +175,3 @@ def _contaminated(train: list[Row], gold: list[Row]) -> int:
     for row in train:
         seen |= grams(row.meta["question"]) | grams(re.sub(r"\[\d+\]", "", row.meta["answer"]))
     return sum(bool((grams(g.meta["question"]) | grams(g.meta["answer"])) & seen) for g in gold)
-
-
-def gold_of(folder: Path) -> list[dict[str, Any]]:
-    """The gold set of a pairs artifact: question, reference answer and the row id of the right section."""
-    from luodi.pipeline import read_rows
-
-    return [r.meta | {"id": r.id, "title": r.title} for r in read_rows(folder) if r.meta["split"] == "gold"]

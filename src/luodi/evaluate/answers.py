@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,20 @@ from pydantic import BaseModel
 from luodi.engine import Request, Sampling, answer_all, open_engine
 from luodi.evaluate.scoring import cites, word_f1
 from luodi.evaluate.statistics import Estimate, mean, paired_difference, share
-from luodi.knowledge import DEFAULT_PROMPT, INDEX, Hit, Index, abstain, build_messages, ground, says_unknown, sufficient
-from luodi.knowledge.ground import check_sentence, strip_citations
+from luodi.knowledge import (
+    DEFAULT_PROMPT,
+    INDEX,
+    Grounded,
+    Hit,
+    Index,
+    abstain,
+    build_messages,
+    ground,
+    says_unknown,
+    sufficient,
+)
+from luodi.knowledge.answer import split_answer
+from luodi.knowledge.ground import CITE, check_against, check_sentence, strip_citations
 from luodi.knowledge.sentences import sentences
 from luodi.pipeline import Context, Measurement, read_rows
 
@@ -213,11 +226,11 @@ def _measure_support(ctx: Context, items: list[Item], texts: dict[str, list[str]
         ground(i.question, t, i.hits) if i.sufficient else abstain(i.question, i.hits)
         for i, t in zip(items, texts["model"], strict=True)
     ]
-    answered = [g for g in shown if g.kind != "abstained"]
+    answered = [(g, i) for g, i in zip(shown, items, strict=True) if g.kind != "abstained"]
     ctx.measure(
         _of(
-            "answers_supported", share([all(c.supported for c in g.checked) for g in answered], confidence),
-            "answers as they are shown, after unsupported sentences are dropped",
+            "answers_supported", share([still_supported(g, i.hits) for g, i in answered], confidence),
+            "answers as they are shown, read and checked again against the very passages they cite",
         )
     )  # fmt: skip
     f1 = mean([word_f1(g.text, i.reference) for g, i in zip(shown, items, strict=True) if i.answerable], confidence)
@@ -232,3 +245,29 @@ def _measure_support(ctx: Context, items: list[Item], texts: dict[str, list[str]
     ):
         said = [g.kind == "abstained" for g, i in zip(shown, items, strict=True) if i.answerable == answerable]
         ctx.measure(_of(name, share(said, confidence), note, better="lower" if answerable else "higher"))
+
+
+def still_supported(shown: Grounded, hits: Sequence[Hit]) -> bool:
+    """Whether every sentence of a shown text names a source whose passage supports it.
+
+    Judged from the text and its sources alone, not from what the grounding said of itself.
+    """
+    passages = {
+        c.number: h.chunk
+        for c in shown.citations
+        for h in hits
+        if (h.chunk.row_id, h.chunk.start) == (c.row_id, c.start)
+    }
+    parts = split_answer(shown.text)
+    for part in parts:
+        numbers = [int(n) for n in CITE.findall(part)]
+        plain = strip_citations(part)
+        cited = [passages[n] for n in numbers if n in passages]
+        if not cited or not any(_says(f"{c.title}\n{c.text}", plain) for c in cited):
+            return False
+    return bool(parts)
+
+
+def _says(passage: str, sentence: str) -> bool:
+    """Whether a passage holds a sentence word for word, or passes every check on it."""
+    return " ".join(sentence.split()) in " ".join(passage.split()) or all(check_against(sentence, passage)[0].values())

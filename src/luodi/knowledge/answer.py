@@ -158,8 +158,7 @@ def extract(question: str, hits: Sequence[Hit], dropped: tuple[Checked, ...] = (
     text = hits[0].chunk.text
     spans = sentences(text)[:2]
     quotes = [text[s:e].strip() for s, e in spans] or [text.strip()]
-    ok = {"numbers": True, "names": True, "negation": True, "words": True}
-    kept = [Checked(quote, 0, ok, 1.0, quote) for quote in quotes]
+    kept = [Checked(quote, 0, {"quoted": quote in text}, 1.0, quote) for quote in quotes]
     return _compose("extracted", kept, list(dropped), hits)
 
 

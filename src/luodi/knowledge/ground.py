@@ -13,7 +13,7 @@ from luodi.knowledge.words import content_words, stem
 MIN_COVERAGE = 0.75  # share of a sentence's content words that the passage must hold
 MIN_WORDS = 2  # content words; a shorter sentence says too little to be checked
 
-_CITE = re.compile(r"\[(\d{1,2})\]")
+CITE = re.compile(r"\[(\d{1,2})\]")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME = re.compile(r"\b(?:[A-Za-z]+[A-Z_]\w*|\w+_\w+|[A-Z]{2,}\w*)\b", re.A)
 _NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|nor|none|neither)\b|n't\b|[不没无未别]", re.I)
@@ -35,11 +35,11 @@ class Checked:
 
 
 def strip_citations(text: str) -> str:
-    return " ".join(_CITE.sub("", text).split()).strip()
+    return " ".join(CITE.sub("", text).split()).strip()
 
 
 def _numbers(text: str) -> set[str]:
-    return {n.replace(",", "") for n in _NUMBER.findall(_CITE.sub("", text))}
+    return {n.replace(",", "") for n in _NUMBER.findall(CITE.sub("", text))}
 
 
 def check_against(sentence: str, passage: str) -> tuple[dict[str, bool], float]:
@@ -75,7 +75,7 @@ def _same_negation(sentence: str, wanted: set[str], passage: str) -> bool:
 def check_sentence(sentence: str, hits: Sequence[Hit]) -> Checked:
     """The passage that supports a sentence: the one it cites if that holds, or else the best that does."""
     plain = strip_citations(sentence)
-    cited = [int(n) - 1 for n in _CITE.findall(sentence)]
+    cited = [int(n) - 1 for n in CITE.findall(sentence)]
     order = [n for n in cited if 0 <= n < len(hits)]
     order += [n for n in range(len(hits)) if n not in order]
     best: tuple[dict[str, bool], float] = ({"numbers": False, "names": False, "negation": False, "words": False}, 0.0)

@@ -13,7 +13,7 @@ from luodi.evaluate.thresholds import FILE
 from luodi.pipeline import Context, Measurement, read_measurements
 from luodi.project import Gate
 from luodi.release import Registry, verify
-from luodi.store import Store
+from luodi.store import Store, canonical_json
 
 VERDICTS = "verdicts.json"
 _EARLIER = "(measured before this threshold was signed)"
@@ -28,6 +28,8 @@ class Params(BaseModel):
 def run(ctx: Context) -> None:
     """Inputs: `thresholds` and every stage that measured something. Writes `verdicts.json`."""
     thresholds = json.loads((ctx.inputs["thresholds"] / FILE).read_bytes())
+    statement = {name: thresholds[name] for name in ("gates", "time")}
+    ctx.store.keys.verify(canonical_json(statement), thresholds["signature"])
     measured: dict[str, Measurement] = {}
     earlier: set[str] = set()
     for name in ctx.inputs:

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError as RowExists
 
 from luodi.errors import StoreError
@@ -61,10 +61,6 @@ class Cache:
                 connection.execute(insert(reply_cache).values(**row))
         except RowExists:
             return  # another call for the same question was quicker
-
-    def clear(self) -> None:
-        with self._database.begin() as connection:
-            connection.execute(delete(reply_cache))
 
     async def _keep(self, key: str, reply: Reply, verdicts: list[Verdict]) -> AsyncGenerator[str, None]:
         parts: list[str] = []

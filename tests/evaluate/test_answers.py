@@ -1,0 +1,41 @@
+"""Support is judged from what is shown, so that a fault of the grounding would be seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from luodi.evaluate.answers import still_supported
+from luodi.knowledge import Hit, extract, ground
+from luodi.knowledge.chunks import Chunk
+
+PASSAGES = (
+    "A field is required by default. Set required=False to make the field optional.",
+    "The cache timeout is 300 seconds.",
+)
+HITS = tuple(
+    Hit(Chunk(n, f"row{n}", "s", 0, f"p{n}", "Forms", text, 10 * n, 10 * n + 9, 1), 1.0)
+    for n, text in enumerate(PASSAGES)
+)
+SHOWN = ground(
+    "field optional", "Set required=False to make the field optional. [1] The cache timeout is 300 seconds. [2]", HITS
+)
+
+
+def test_what_the_passages_say_is_supported() -> None:
+    assert len(SHOWN.citations) == 2
+    assert still_supported(SHOWN, HITS)
+
+
+def test_an_extract_is_supported() -> None:
+    assert still_supported(extract("is a field required by default", HITS), HITS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("300", "900"), ("[2]", "[1]"), ("[2]", "[7]"), (" [2]", ""), ("optional", "not optional")],
+)
+def test_a_text_that_was_spoilt_after_grounding_is_not(old: str, new: str) -> None:
+    assert old in SHOWN.text
+    assert not still_supported(replace(SHOWN, text=SHOWN.text.replace(old, new)), HITS)
