@@ -39,3 +39,13 @@ def test_an_extract_is_supported() -> None:
 def test_a_text_that_was_spoilt_after_grounding_is_not(old: str, new: str) -> None:
     assert old in SHOWN.text
     assert not still_supported(replace(SHOWN, text=SHOWN.text.replace(old, new)), HITS)
+
+
+def test_a_block_in_two_chunks_has_one_place_and_either_may_support() -> None:
+    halves = tuple(replace(h, chunk=replace(h.chunk, row_id="row0", start=0)) for h in HITS)
+    assert still_supported(
+        ground("field optional", "Set required=False to make the field optional. [1]", halves), halves
+    )
+    assert still_supported(ground("cache timeout", "The cache timeout is 300 seconds. [2]", halves), halves)
+    spoilt = ground("cache timeout", "The cache timeout is 300 seconds. [2]", halves)
+    assert not still_supported(replace(spoilt, text="The cache timeout is 900 seconds. [1]"), halves)

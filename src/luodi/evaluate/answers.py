@@ -252,17 +252,16 @@ def still_supported(shown: Grounded, hits: Sequence[Hit]) -> bool:
 
     Judged from the text and its sources alone, not from what the grounding said of itself.
     """
+    # A long block is indexed in several chunks that have one place in the original: a citation of it names them all.
     passages = {
-        c.number: h.chunk
+        c.number: [h.chunk for h in hits if (h.chunk.row_id, h.chunk.start) == (c.row_id, c.start)]
         for c in shown.citations
-        for h in hits
-        if (h.chunk.row_id, h.chunk.start) == (c.row_id, c.start)
     }
     parts = split_answer(shown.text)
     for part in parts:
         numbers = [int(n) for n in CITE.findall(part)]
         plain = strip_citations(part)
-        cited = [passages[n] for n in numbers if n in passages]
+        cited = [chunk for n in numbers for chunk in passages.get(n, [])]
         if not cited or not any(_says(f"{c.title}\n{c.text}", plain) for c in cited):
             return False
     return bool(parts)
