@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError as ConstraintError
 from luodi.errors import StoreError
 from luodi.store import migrations
 from luodi.store.database import Database, sqlite_url
-from luodi.store.migrations import MIGRATIONS, channels, events, releases
+from luodi.store.migrations import MIGRATIONS, channels, log, releases
 
 RELEASE = {"name": "r", "version": 1, "digest": "d", "verdict": "pass", "time_ms": 1}
 
@@ -32,7 +32,7 @@ def database(path: Path) -> Iterator[Database]:
 
 def count(database: Database) -> int:
     with database.begin() as connection:
-        return connection.execute(select(func.count()).select_from(events)).scalar_one()
+        return connection.execute(select(func.count()).select_from(log)).scalar_one()
 
 
 def test_schema_is_made_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,8 +117,13 @@ def test_event_goes_with_the_transaction_it_tells_of(database: Database) -> None
 def test_event_says_who_did_what(database: Database) -> None:
     with database.begin() as connection:
         database.log(connection, "me", "made", "r/1", why="because", n=3)
-        row = connection.execute(select(events)).one()
-    assert (row.actor, row.kind, row.subject, json.loads(row.data)) == ("me", "made", "r/1", {"why": "because", "n": 3})
+        row = connection.execute(select(log)).one()
+    assert (row.actor, row.kind, row.subject, json.loads(row.body)["data"]) == (
+        "me",
+        "made",
+        "r/1",
+        {"why": "because", "n": 3},
+    )
 
 
 def test_constraints_are_the_callers_to_explain(database: Database) -> None:
@@ -153,7 +158,7 @@ def write_many(path: Path, times: int) -> None:
     database = Database(sqlite_url(path))
     for number in range(times):
         with database.begin() as connection:
-            total = connection.execute(select(func.count()).select_from(events)).scalar_one()
+            total = connection.execute(select(func.count()).select_from(log)).scalar_one()
             database.log(connection, "me", "counted", str(number), total=total)
     database.close()
 
@@ -173,7 +178,7 @@ def test_two_processes_lose_nothing(path: Path) -> None:
     database = Database(sqlite_url(path))
     with database.begin() as connection:
         totals = [
-            json.loads(data)["total"] for (data,) in connection.execute(select(events.c.data).order_by(events.c.id))
+            json.loads(body)["data"]["total"] for (body,) in connection.execute(select(log.c.body).order_by(log.c.seq))
         ]
     database.close()
     assert totals == list(range(200))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 import time
@@ -11,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from luodi.errors import StoreError
-from luodi.store.migrations import events, migrate
+from luodi.store.migrations import migrate
+from luodi.store.tx import tx_of
 
 
 def now_ms() -> int:
@@ -52,7 +52,7 @@ def _on_begin(connection: Connection) -> None:
 
 
 class Database:
-    """Transactions and the event log. `url` is a SQLAlchemy URL; see `sqlite_url` for the default."""
+    """Transactions and the audit log. `url` is a SQLAlchemy URL; see `sqlite_url` for the default."""
 
     def __init__(self, url: str | URL) -> None:
         self.url = url
@@ -77,7 +77,7 @@ class Database:
         if isinstance(url, str) and url.startswith("postgresql://"):
             url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
         try:
-            engine = create_engine(url)
+            engine = create_engine(url, pool_pre_ping=str(url).startswith("postgresql"))
         except ModuleNotFoundError as error:
             raise StoreError(
                 f"the driver {error.name!r} for {str(url).split(':')[0]} is not installed",
@@ -105,9 +105,14 @@ class Database:
             ) from error
 
     def log(self, connection: Connection, actor: str, kind: str, subject: str, **data: Any) -> None:
-        """Add a row to the event log, in the transaction of what it tells of."""
-        values = {"time_ms": now_ms(), "actor": actor, "kind": kind, "subject": subject}
-        connection.execute(insert(events).values(**values, data=json.dumps(data, sort_keys=True)))
+        """Add a row to the audit log, in the transaction of what it tells of.
+
+        Raises:
+            StoreError: `data` holds what canonical JSON can't, for instance a float.
+        """
+        from luodi.store.audit import LogRow, append, new_id
+
+        append(tx_of(connection), [LogRow(new_id("evt"), now_ms(), kind, actor, subject, body={"data": data})])
 
     def close(self) -> None:
         self.engine.dispose()

@@ -40,6 +40,15 @@ def key_id(key: Ed25519PublicKey) -> str:
     return digest_bytes(_raw(key))[:16]
 
 
+def read_public(line: str) -> tuple[str, Ed25519PublicKey, str]:
+    """Key id, key and owner of a line "ed25519 BASE64 OWNER". Raises: ValueError if it is none."""
+    kind, raw, owner = line.strip().split(maxsplit=2)
+    if kind != "ed25519":
+        raise ValueError(kind)
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(raw, validate=True))
+    return key_id(key), key, owner
+
+
 class Keys:
     """The keys in one folder."""
 
@@ -86,13 +95,10 @@ class Keys:
         found = {}
         for path in sorted((self.root / "trusted").glob("*.pub")):
             try:
-                kind, raw, owner = path.read_text("utf-8").strip().split(maxsplit=2)
-                if kind != "ed25519":
-                    raise ValueError(kind)
-                key = Ed25519PublicKey.from_public_bytes(base64.b64decode(raw, validate=True))
+                name, key, owner = read_public(path.read_text("utf-8"))
             except ValueError as error:
                 raise StoreError(f"{path} is not a public key", "it should hold: ed25519 BASE64 OWNER") from error
-            found[key_id(key)] = (key, owner)
+            found[name] = (key, owner)
         return found
 
     def public_text(self) -> str:

@@ -2,6 +2,7 @@
 
     FakeEngine          an engine that says what it is told          engine_kinds    makes it known to `open_engine`
     FaultyUpstream      an OpenAI-compatible server that goes wrong  call            one request to an ASGI application
+    ScriptedUpstream    one that answers by rule: tools, schemas, choices, logprobs, embeddings
     tiny_release        a small, signed, real bundle in a store
     EngineConformance, StoreConformance                              classes of tests that yours inherit (need pytest)
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from luodi.testing.asgi import AsgiReply, call
 from luodi.testing.bundle import DOCUMENTS, tiny_release
 from luodi.testing.engine import FakeEngine, engine_kinds
+from luodi.testing.scripted import ScriptedUpstream
 from luodi.testing.upstream import FaultyUpstream
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ __all__ = [
     "EngineConformance",
     "FakeEngine",
     "FaultyUpstream",
+    "ScriptedUpstream",
     "StoreConformance",
     "call",
     "engine_kinds",
