@@ -63,10 +63,10 @@ def test_a_check_that_did_not_run_is_recorded_and_the_policy_decides():
 
 
 def test_a_check_that_breaks_counts_as_not_run(model, monkeypatch):
-    def broken(self, text):
+    def broken(self, text, forms):
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr(AttackModel, "score", broken)
+    monkeypatch.setattr(AttackModel, "score_views", broken)
     result = Guard(GuardPolicy(), model).check_input("hello")
     assert (result.action, verdict(result, "injection").detail) == ("block", "failed: RuntimeError")
 

@@ -1,7 +1,7 @@
 """Guard: personal data, attacks and leaks, in English and Chinese, in milliseconds and on streams."""
 
 from luodi.guard.attacks import AttackModel
-from luodi.guard.guard import Guard, GuardResult, Verdict
+from luodi.guard.guard import Guard, GuardResult, OutputWatch, Verdict
 from luodi.guard.item import PersonalItem
 from luodi.guard.leak import Leak, LeakCheck
 from luodi.guard.normalise import decodings, normalise
@@ -22,6 +22,7 @@ __all__ = [
     "HoldBack",
     "Leak",
     "LeakCheck",
+    "OutputWatch",
     "PersonalItem",
     "Rule",
     "RuleHit",

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import exp, log
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +99,16 @@ class AttackModel:
 
     def score(self, text: str) -> float:
         """How much `text` reads like an attack, 0 to 1: the worst window of the text and of its decodings."""
-        return float(_logistic(np.float64(self.slope * self._margin(text) + self.offset)))
+        return self._probability(self._margin(text))
+
+    def score_views(self, text: str, forms: list[str]) -> float:
+        """The same, with `views(text)` made already; a text too long to be read whole is cut anew."""
+        if len(text) > _READ:
+            return self.score(text)
+        return self._probability(max(self._worst(grams(form)) for form in forms))
+
+    def _probability(self, margin: float) -> float:
+        return 1.0 / (1.0 + exp(-min(60.0, max(-60.0, self.slope * margin + self.offset))))
 
     def _margin(self, text: str) -> float:
         return max(self._worst(grams(view)) for view in views(text[:_READ]))

@@ -10,6 +10,7 @@ from luodi.guard.normalise import normalise
 
 SHINGLE = 24  # letters and digits without spaces: about five English words, or two dozen Chinese characters
 _SIGN = re.compile(r"\w")
+_NO_SIGN = re.compile(r"\W+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,29 @@ class LeakCheck:
             while at >= 0:
                 yield at, at + len(mark)
                 at = letters.find(mark, at + len(mark))
+
+
+class LeakWatch:
+    """The same measure on a stream: what `check` says of all text so far, at the cost of the new text only.
+
+    Canaries are searched in the last letters that one can cross a border with.
+    """
+
+    def __init__(self, check: LeakCheck) -> None:
+        self._check = check
+        self._tail = ""
+        self._keep = max([check._size, *(len(mark) for mark in check._canaries)], default=0)
+        self._found: set[str] = set()
+        self._canary = False
+
+    def feed(self, piece: str) -> float:
+        """Share of the protected text that has been given away so far; 1.0 with a canary."""
+        check, size = self._check, self._check._size
+        fresh = _NO_SIGN.sub("", piece).lower() if piece.isascii() else _letters(piece)[0]
+        letters = self._tail + fresh
+        if size:
+            starts = range(max(0, len(self._tail) - size + 1), len(letters) - size + 1)
+            self._found |= {letters[at : at + size] for at in starts} & check._shingles
+        self._canary = self._canary or any(mark in letters for mark in check._canaries)
+        self._tail = letters[-self._keep :] if self._keep else ""
+        return 1.0 if self._canary else len(self._found) / max(1, len(check._shingles))

@@ -27,6 +27,7 @@ _LOOKALIKES = str.maketrans(
 _MIXED = re.compile(r"(?<![a-z])[a-z]{0,40}[а-яіјѕԁһӏԛԝα-ωϲɡ][a-zа-яіјѕԁһӏԛԝα-ωϲɡ]{0,80}")
 _SPACE = re.compile(r"\s+")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
+_LEET_SIGN = re.compile(r"[013457@$!|]")
 _LEET_WORD = re.compile(r"(?<![a-z0-9@$!|])(?=[013457@$!|]{0,30}[a-z])[a-z013457@$!|]{3,40}(?![a-z0-9@$])")
 _SPELLED = re.compile(r"(?<![^\W_])(?:[a-z][ ._*-]){3,80}[a-z](?![^\W_])")
 
@@ -36,6 +37,21 @@ _BASE32 = re.compile(r"(?<![A-Z0-9])[A-Z2-7]{24,8000}={0,6}")
 _BINARY = re.compile(r"(?<![01])(?:[01]{8} ?){6,4000}")
 _ESCAPE = re.compile(r"(?:%|\\x|\\u00)([0-9A-Fa-f]{2})")
 _ROT13_HINT = re.compile(r"\b(?:vtaber|cerivbhf|vafgehpgvbaf?|flfgrz|cebzcg|qvfertneq|sbetrg|erirny|onfr|lbhe|gur)\b")
+
+
+_HEX_RUN = re.compile(r"(?:[0-9A-Fa-f]{2}[ :]?){8}")
+_HINTS = (
+    "vtaber", "cerivbhf", "vafgehpgvba", "flfgrz", "cebzcg", "qvfertneq", "sbetrg", "erirny", "onfr", "lbhe", "gur",
+    "snoitcurtsni", "metsys", "tpmorp", "erongi", "suoiverp",
+)  # fmt: skip
+
+
+def _may_hold_code(text: str) -> bool:
+    """Whether a text has what one of the encodings below needs at least; most have nothing of it."""
+    if max(map(len, text.split()), default=0) >= 16 or "%" in text or "\\" in text or _HEX_RUN.search(text):
+        return True
+    low = text.lower()
+    return any(hint in low for hint in _HINTS)
 
 
 def normalise(text: str) -> str:
@@ -60,7 +76,9 @@ def _fold(word: str) -> str:
 
 def unleet(normal: str) -> str:
     """`normal` with leetspeak words spelled out and s p a c e d letters joined; itself if there are none."""
-    out = _LEET_WORD.sub(lambda word: word[0] if word[0].isalpha() else word[0].translate(_LEET), normal)
+    out = normal
+    if _LEET_SIGN.search(normal):
+        out = _LEET_WORD.sub(lambda word: word[0] if word[0].isalpha() else word[0].translate(_LEET), normal)
     return _SPELLED.sub(lambda word: re.sub(r"[ ._*-]", "", word[0]), out)
 
 
@@ -114,6 +132,8 @@ def decodings(text: str) -> list[str]:
     Two layers deep, at most 8 texts, in the first 20,000 characters; nothing for a text without such
     fragments.
     """
+    if not _may_hold_code(text[:LIMIT]):
+        return []
     out: list[str] = []
     layer = [text[:LIMIT]]
     for _ in range(_DEPTH):

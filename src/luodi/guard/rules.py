@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import re2
+
 RULES_VERSION = "1"
 
 
@@ -130,13 +132,31 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def _sieve(rules: tuple[Rule, ...]) -> re2.Filter:
+    """Tells in one pass which rules a text could match at all: those whose literal parts stand in it.
+
+    Word boundaries, which re2 knows for ASCII only, are left out and classes widened to what Python counts as a
+    word's sign: it finds at least every rule that matches, and the pattern itself decides.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    sieve = re2.Filter()
+    for rule in rules:
+        sieve.Add(rule.pattern.pattern.replace(r"\b", "").replace(r"\w", r"[\pL\pN\pM_]"), options)
+    sieve.Compile()
+    return sieve
+
+
+_SIEVE = _sieve(RULES)
+
+
 def match_rules(normal_forms: Iterable[str], rules: tuple[Rule, ...] = RULES) -> list[RuleHit]:
     """The rules that match any of the normal forms (`normalise.views`), each once, in order."""
-    forms = list(normal_forms)
-    hits = []
-    for rule in rules:
-        for form in forms:
-            if found := rule.pattern.search(form):
-                hits.append(RuleHit(rule, found[0][:200]))
-                break
-    return hits
+    sieve = _SIEVE if rules is RULES else _sieve(rules)
+    found: dict[int, str] = {}
+    for form in normal_forms:
+        # As bytes: a text may hold half a surrogate pair, which no rule speaks of.
+        for place in sieve.Match(form.encode("utf-8", "replace"), True) or ():
+            if place not in found and (match := rules[place].pattern.search(form)):
+                found[place] = match[0][:200]
+    return [RuleHit(rules[place], found[place]) for place in sorted(found)]
