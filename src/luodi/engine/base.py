@@ -15,8 +15,20 @@ Finish = Literal["", "stop", "length", "cancelled", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """One turn of a conversation.
+
+    Attributes:
+        content: its text; of a message with parts, the text parts joined.
+        parts: OpenAI's content parts, if there are others than text (images); engines that can't take them refuse.
+        tool_calls: of an assistant's turn, in OpenAI's form.
+        tool_call_id: which call a tool's turn answers.
+    """
+
     role: Literal["system", "user", "assistant", "tool"]
     content: str
+    parts: tuple[dict[str, Any], ...] = ()
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
