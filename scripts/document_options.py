@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from luodi.project.gates import Gate
-from luodi.project.model import BaseModelSource, Project, Source
+from luodi.project.model import BaseModelSource, Machine, ModelSpec, Project, Source, Tokens, UpstreamSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"(<!-- options -->\n).*?(<!-- end of options -->)", re.S)
@@ -24,8 +24,18 @@ def parts() -> dict[str, type[BaseModel]]:
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found[name] = kind
+            for inner, part in kind.model_fields.items():
+                if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
+                    found[f"{name}.{inner}"] = part.annotation
     found["base"] = BaseModelSource
-    return found | {"a source (of knowledge, data or guard)": Source, "a gate (gates.yaml)": Gate}
+    return found | {
+        "a model (of serve.models)": ModelSpec,
+        "an upstream (of a model)": UpstreamSpec,
+        "a price by tokens": Tokens,
+        "a price by the hour": Machine,
+        "a source (of knowledge, data or guard)": Source,
+        "a gate (gates.yaml)": Gate,
+    }
 
 
 def default(field: Any) -> str:

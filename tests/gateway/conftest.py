@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from luodi.gateway import App, Gateway, open_release
+from luodi.gateway import App, Gateway, GatewayOptions, open_release
 from luodi.release import Verified, verify
 from luodi.store import Store
-from luodi.store.migrations import records
+from luodi.store.migrations import log
 from luodi.testing import DOCUMENTS, FakeEngine, engine_kinds, tiny_release
 
 GOOD = "Set required=False on the field to make it optional. [1]"
@@ -32,8 +34,10 @@ class House:
     key: str
 
     def rows(self) -> list[Any]:
+        """The records of calls, as `SimpleNamespace`s, in their order."""
         with self.store.database.begin() as connection:
-            return list(connection.execute(select(records).order_by(records.c.time_ms)).all())
+            found = connection.execute(select(log).where(log.c.kind == "call").order_by(log.c.seq)).mappings().all()
+        return [SimpleNamespace(**(dict(r) | json.loads(r["body"]) | {"data": r["body"]})) for r in found]
 
 
 @pytest.fixture(scope="session")
@@ -53,15 +57,15 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Verified]
 
 @pytest.fixture
 def open_house(bundles: Callable[..., Verified], tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """A function that opens a gateway: the engine, then what `tiny_release` takes."""
+    """A function that opens a gateway: the engine, how it runs, then what `tiny_release` takes."""
     opened: list[House] = []
 
-    def open_(engine: FakeEngine | None = None, **options: Any) -> House:
+    def open_(engine: FakeEngine | None = None, run: GatewayOptions | None = None, **options: Any) -> House:
         engine = engine or FakeEngine(GOOD)
         with engine_kinds(fake=lambda folder, *, pick, threads: engine):
             served = open_release(bundles(**options))
         store = Store(tmp_path / f"store{len(opened)}")
-        gateway = Gateway(served, store)
+        gateway = Gateway(served, store, run)
         key_id, key = gateway.keys.create("test")
         opened.append(House(App(gateway), gateway, engine, store, key_id, key))
         return opened[-1]

@@ -1,6 +1,6 @@
 """Serves a tiny release with a fake engine in a process of its own; prints URL and key.
 
-python serving.py STORE DELAY
+python serving.py STORE DELAY [TEXT]
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from luodi.testing import FakeEngine, engine_kinds
 
 def main() -> None:
     store = Store(Path(sys.argv[1]))
-    engine = FakeEngine("Set required=False on the field to make it optional. [1]", delay=float(sys.argv[2]))
+    text = sys.argv[3] if len(sys.argv) > 3 else "Set required=False on the field to make it optional. [1]"
+    engine = FakeEngine(text, delay=float(sys.argv[2]))
     with engine_kinds(fake=lambda folder, *, pick, threads: engine):
         served = open_release(verify(Registry(store).find("helpdesk"), store))
     gateway = Gateway(served, store)

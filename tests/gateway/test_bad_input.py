@@ -11,7 +11,7 @@ from asking import PATH, body
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from luodi.gateway.app import MAX_BODY
+from luodi.gateway.wire import MAX_BODY
 from luodi.testing import AsgiReply, call
 
 Q = "How do I make a form field optional?"
@@ -53,25 +53,22 @@ def test_wrong_messages(house: Any, messages: Any, param: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "code"),
     [
-        ("n", 2, None),
-        ("n", "1", None),
+        ("n", 2, "unsupported_parameter"),
+        ("n", "1", "unsupported_parameter"),
         ("stream", "yes", None),
         ("stream_options", [1], None),
         ("temperature", 3, None),
         ("temperature", "hot", None),
         ("temperature", True, None),
-        ("temperature", float("nan"), None),
         ("top_p", -1, None),
-        ("top_p", float("inf"), None),
         ("max_tokens", 0, None),
         ("max_tokens", "9", None),
-        ("max_tokens", 10**400, None),
+        ("max_tokens", 10**30, None),
         ("max_completion_tokens", -5, None),
         ("seed", 10**30, None),
         ("stop", [""], None),
         ("stop", 5, None),
         ("stop", ["a", "b", "c", "d", "e"], None),
-        ("stop", "\ud83d", None),
         ("tools", [{"type": "function"}], "unsupported_parameter"),
         ("response_format", {"type": "json_object"}, "unsupported_parameter"),
         ("logprobs", True, "unsupported_parameter"),
@@ -86,7 +83,7 @@ def test_wrong_values(house: Any, name: str, value: Any, code: str | None) -> No
 
 
 def test_images_are_refused(house: Any) -> None:
-    parts = [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": "https://x"}}]
+    parts = [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": "https://x/y.png"}}]
     refused(
         post(house, body(Q) | {"messages": [{"role": "user", "content": parts}]}),
         400,
@@ -123,7 +120,9 @@ def test_unknown_model(house: Any) -> None:
         (b'"text"', "JSON object"),
         (b"null", "JSON object"),
         (b"\xff\xfe{}", "not UTF-8"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b'{"temperature": NaN}', "not JSON"),
+        (b'{"top_p": Infinity}', "not JSON"),
+        (b'{"stop": "\\ud83d"}', "not JSON"),
     ],
 )
 def test_broken_bodies(house: Any, sent: bytes, told: str) -> None:
@@ -132,10 +131,10 @@ def test_broken_bodies(house: Any, sent: bytes, told: str) -> None:
 
 def test_half_a_surrogate(house: Any) -> None:
     asked = b'{"model": "helpdesk", "messages": [{"role": "user", "content": %s}]}'
-    refused(post(house, asked % HALF), 400, "messages[0].content")
+    refused(post(house, asked % HALF), 400)
     named = b'{"model": "helpdesk", "messages": [{"role": "user", "content": "x"}], %s: {}}' % HALF
     assert post(house, named).status == 400
-    assert post(house, b'{"model": %s, "messages": []}' % HALF).status == 404
+    assert post(house, b'{"model": %s, "messages": []}' % HALF).status == 400
 
 
 def test_a_huge_body(house: Any) -> None:
@@ -147,7 +146,7 @@ def test_a_huge_body(house: Any) -> None:
 )
 def test_without_a_key(house: Any, key: str, code: str) -> None:
     refused(post(house, body(Q), key=key), 401, None, code)
-    assert house.rows()[-1].outcome == "error" and house.rows()[-1].key_id == ""
+    assert house.rows()[-1].outcome == "error" and house.rows()[-1].actor == ""
     assert asyncio.run(call(house.app, "GET", "/v1/models", key=key)).status == 401
 
 
@@ -163,7 +162,7 @@ def test_another_way_of_sending_a_key_is_no_key(house: Any) -> None:
         ("GET", PATH, 405),
         ("PUT", PATH, 405),
         ("POST", "/v1/models", 405),
-        ("POST", "/v1/embeddings", 404),
+        ("GET", "/v1/embeddings", 405),
         ("POST", "/", 404),
         ("GET", "/v1/nothing", 404),
         ("DELETE", "/health/x", 404),

@@ -78,7 +78,8 @@ def test_personal_data_in_a_passage_never_reaches_the_caller(open_house: Callabl
 
 def test_the_guard_masks_what_the_steps_below_say(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the grounding lets through, the last door masks it, for every cut."""
-    from luodi.gateway.steps import answer as module
+    from luodi.gateway.call import Piece
+    from luodi.gateway.steps import generate as module
 
     said = f"Please write to {EMAIL} soon."
 
@@ -87,9 +88,9 @@ def test_the_guard_masks_what_the_steps_below_say(house: Any, monkeypatch: pytes
         async def generate(self: Any, call: Any, outcome: Any, size: int = size) -> Any:
             outcome.kind, outcome.finish = "generated", "stop"
             for at in range(0, len(said), size):
-                yield said[at : at + size]
+                yield Piece(said[at : at + size])
 
-        monkeypatch.setattr(module.Answer, "_generate", generate)
+        monkeypatch.setattr(module.Generate, "_answer", generate)
         reply = asyncio.run(ask(house, f"{Q} {size}", stream=True))
         assert reply.text() == "Please write to [EMAIL] soon." and EMAIL.encode() not in reply.body
 
@@ -104,18 +105,19 @@ def test_a_passage_that_holds_an_attack_is_left_out(open_house: Callable[..., An
 
 
 def test_instructions_do_not_leak(open_house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from luodi.gateway.steps import answer as module
+    from luodi.gateway.call import Piece
+    from luodi.gateway.steps import generate as module
 
     house = open_house()
     instructions = house.gateway.served.instructions
 
     async def generate(self: Any, call: Any, outcome: Any) -> Any:
-        yield "A field is required by default. "
+        yield Piece("A field is required by default. ")
         for word in instructions.split(" "):
-            yield word + " "
+            yield Piece(word + " ")
         outcome.kind, outcome.finish = "generated", "stop"
 
-    monkeypatch.setattr(module.Answer, "_generate", generate)
+    monkeypatch.setattr(module.Generate, "_answer", generate)
     for question, told in ((Q, "internal instructions"), ("怎么收集静态文件？", "内部指令")):
         reply = asyncio.run(ask(house, question, stream=True))
         assert told in reply.text() and "cite the passage" not in reply.text()
@@ -134,10 +136,7 @@ def test_a_check_that_can_not_run_blocks_or_is_recorded(open_house: Callable[...
 
 def test_no_route_passes_the_guard(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every path the application knows, found by asking it: what takes a POST and answers has been guarded."""
-    import inspect
-    import re
-
-    from luodi.gateway import app as module
+    from luodi.gateway.surfaces import SURFACES
 
     guarded: list[str] = []
     real = GuardStep.__call__
@@ -147,7 +146,7 @@ def test_no_route_passes_the_guard(house: Any, monkeypatch: pytest.MonkeyPatch) 
         return await real(self, call_, following)
 
     monkeypatch.setattr(GuardStep, "__call__", watch)
-    paths = set(re.findall(r'"(/[\w/.-]*)"', inspect.getsource(module)))
+    paths = set(SURFACES)
     assert "/v1/chat/completions" in paths
     answered = []
     for path in sorted(paths | {"/v1/completions", "/v1/responses", "/v1/messages", "/v1/embeddings"}):
@@ -163,4 +162,6 @@ def test_the_steps_in_order(house: Any) -> None:
     from luodi.gateway.steps import steps
 
     names = [type(s).__name__ for s in steps(house.gateway)]
-    assert names == ["Record", "Authenticate", "Label", "GuardStep", "Cache", "Knowledge", "Answer"]
+    assert names == [
+        "Record", "Authenticate", "Choose", "Admit", "Limit", "Label", "GuardStep", "Cache", "Knowledge", "Generate",
+    ]  # fmt: skip

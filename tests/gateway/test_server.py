@@ -19,7 +19,7 @@ from luodi.errors import LuodiError
 from luodi.gateway import ApiKeys
 from luodi.gateway.server import find_server, listen
 from luodi.store import Store
-from luodi.store.migrations import records
+from luodi.store.migrations import log
 from luodi.testing import tiny_release
 
 Q = "How do I make a form field optional?"
@@ -27,10 +27,10 @@ ANSWER = "Set required=False on the field to make it optional. [1]"
 
 
 class Served:
-    def __init__(self, root: Path, delay: float) -> None:
+    def __init__(self, root: Path, delay: float, *text: str) -> None:
         self.store = Store(root)
         tiny_release(self.store)
-        command = [sys.executable, str(Path(__file__).with_name("serving.py")), str(root), str(delay)]
+        command = [sys.executable, str(Path(__file__).with_name("serving.py")), str(root), str(delay), *text]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url, self.key = self.process.stdout.readline().split()
@@ -45,7 +45,7 @@ class Served:
 
     def rows(self) -> list[Any]:
         with self.store.database.begin() as connection:
-            return list(connection.execute(select(records)).all())
+            return list(connection.execute(select(log).where(log.c.kind == "call")).all())
 
     def end(self) -> None:
         self.connection.close()
@@ -61,8 +61,8 @@ class Served:
 def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     made: list[Served] = []
 
-    def start(delay: float = 0.0) -> Served:
-        made.append(Served(tmp_path / f"served{len(made)}", delay))
+    def start(delay: float = 0.0, *text: str) -> Served:
+        made.append(Served(tmp_path / f"served{len(made)}", delay, *text))
         return made[-1]
 
     yield start
@@ -122,9 +122,9 @@ def test_sigterm_finishes_calls_and_leaves_in_order(served: Callable[..., Served
 
 
 def test_a_caller_that_hangs_up_is_recorded(served: Callable[..., Served]) -> None:
-    server = served(0.05)
+    server = served(0.05, f"{ANSWER} A field is required by default. [1]")
     reply = server.post(stream=True)
-    assert reply.readline().startswith(b"data: {")
+    assert reply.readline().startswith(b"data: {")  # the first sentence
     reply.close()
     server.connection.close()
     server.process.send_signal(signal.SIGINT)

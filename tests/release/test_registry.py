@@ -8,13 +8,13 @@ from sqlalchemy import select
 from luodi.errors import ReleaseError
 from luodi.release import Registry
 from luodi.store import Store
-from luodi.store.migrations import events
+from luodi.store.migrations import log
 from luodi.testing import tiny_release
 
 
 def kinds(store: Store) -> list[str]:
     with store.database.begin() as connection:
-        return list(connection.execute(select(events.c.kind).order_by(events.c.id)).scalars())
+        return list(connection.execute(select(log.c.kind).order_by(log.c.seq)).scalars())
 
 
 def test_find(store: Store) -> None:

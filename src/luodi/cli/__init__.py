@@ -23,7 +23,8 @@ COMMANDS = {
     "release": "List, show, verify, promote and roll back releases.",
     "store": "List, show, verify and clear artifacts.",
     "lineage": "Where a row or an answer came from, and what became of it.",
-    "key": "Make, list and revoke API keys.",
+    "key": "Make, list, limit and revoke API keys.",
+    "audit": "Verify, prove, export and prune the log of calls and admin actions.",
     "doctor": "Name what is missing, and the command that mends it.",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 import urllib.error
@@ -46,7 +45,7 @@ class Asker:
     def ask(self, question: str) -> Answered:
         """Raises: LuodiError if the call is refused or fails."""
         began = time.monotonic()
-        body = self._over_http(question) if self._server else asyncio.run(self._here(question))
+        body = self._over_http(question) if self._server else self._gateway.run_alone(self._here(question))
         return Answered(
             body["choices"][0]["message"]["content"], body["luodi"], body["usage"], time.monotonic() - began
         )
@@ -73,12 +72,12 @@ class Asker:
     async def _here(self, question: str) -> dict[str, Any]:
         from luodi.engine import Message, Sampling
         from luodi.gateway import LOCAL
-        from luodi.gateway.surfaces import openai
+        from luodi.gateway.surfaces import Chat
 
         served = self._gateway.served
         sampling = Sampling(max_tokens=int(served.options["max_answer_tokens"]))
         call = self._gateway.call((Message("user", question),), sampling, surface="cli", principal=LOCAL)
-        return await openai.whole(call, await self._gateway.handle(call), served.release)
+        return await Chat(self._gateway).whole(call, await self._gateway.handle(call))
 
     def close(self) -> None:
         if self._gateway is not None:

@@ -17,9 +17,18 @@ from luodi.cli.context import loaded_of, show_of, store_of
     "--engine", help="Another engine than the release was measured with: openvino, llama, transformers, or a URL."
 )
 @click.option("--threads", type=int, help="CPU threads of the engine.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="Processes that serve; by default that of the project file."
+)
 @click.pass_context
 def command(
-    ctx: click.Context, release: str | None, host: str | None, port: int | None, engine: str | None, threads: int | None
+    ctx: click.Context,
+    release: str | None,
+    host: str | None,
+    port: int | None,
+    engine: str | None,
+    threads: int | None,
+    workers: int | None,
 ) -> None:
     """Serve a release: the live one, or else the newest candidate. Nothing that does not verify is served.
 
@@ -27,34 +36,47 @@ def command(
     Examples:
       luodi serve
       luodi serve helpdesk@2 --port 0
+      luodi serve --workers 4 --engine http://vllm:8000/v1
     """
-    from luodi.console import Console
-    from luodi.gateway import App, Gateway, open_release
-    from luodi.gateway.server import listen, serve
+    import json
+    import os
+    from dataclasses import asdict, replace
+
+    from luodi.cli.serving import Served, run, run_key, run_many
+    from luodi.gateway import GatewayOptions
+    from luodi.gateway.server import SERVING, listen
     from luodi.release import Registry, verify
+    from luodi.store import write_bytes
 
     show = show_of(ctx)
     loaded = loaded_of(ctx)
     store = store_of(ctx, loaded)
-    verified = verify(Registry(store).find(release or loaded.project.name), store)
-    options = loaded.project.serve
-    with ExitStack() as stack:  # in this order, so that whatever fails leaves no thread, key or socket behind
-        sock = listen(host or options.host, options.port if port is None else port)
+    found = Registry(store).find(release or loaded.project.name)
+    verify(found, store)
+    serving = loaded.project.serve
+    many = workers or serving.workers
+    with ExitStack() as stack:  # in this order, so that whatever fails leaves no key or socket behind
+        sock = listen(host or serving.host, serving.port if port is None else port)
         stack.callback(sock.close)
-        served = open_release(verified, engine=engine, threads=threads)
-        gateway = Gateway(served, store)
-        stack.callback(gateway.close)
-        key_id, key = gateway.keys.create(f"luodi serve ({verified.release})")
-        stack.callback(gateway.keys.revoke, key_id)
-        app = App(gateway, None, key)
-        info = served.engine.info
-        about = {"release": str(verified.release), "engine": info.kind, "pick": served.options["pick"]}
+        bound, bound_port = sock.getsockname()[:2]
+        url = f"http://{f'[{bound}]' if ':' in bound else bound}:{bound_port}"
+        options = asdict(GatewayOptions.of(serving))
+        what = Served(str(store.root), loaded.project.store, str(found), options, engine, threads, "", url)
 
-        def ready(url: str) -> None:
-            app.pages = Console(verified.passport, serving=about | {"url": url})
-            show.line(show.say("serving", **about), event="serving", url=url, key=key, **about)
+        def ready(about: dict[str, str]) -> None:
+            about = {k: about[k] for k in ("release", "engine", "pick", "key")}
+            show.line(show.say("serving", **about), event="serving", url=url, **about)
             if not show.as_json:
                 for text in ("serving_page", "serving_api", "serving_key", "stop_hint"):
-                    show.line("  " + show.say(text, url=url, key=key))
+                    show.line("  " + show.say(text, url=url, key=about["key"]))
 
-        serve(app, sock, store, key, ready)
+        if many == 1:
+            run(what, sock, ready, note=True)
+            return
+        key = stack.enter_context(run_key(store, str(found)))
+        note = store.root / SERVING
+        told = {"url": url, "release": str(found), "key": key, "pid": os.getpid()}
+        write_bytes(note, json.dumps(told).encode(), mode=0o600)
+        stack.callback(note.unlink, missing_ok=True)
+        about = {"release": str(found), "engine": engine or serving.engine, "pick": serving.pick, "key": key}
+        run_many(replace(what, key=key), sock, many, lambda: ready(about))

@@ -2,28 +2,74 @@
 
 from __future__ import annotations
 
-import secrets
+import asyncio
+from typing import Any
 
 from luodi.engine import Message, Sampling
-from luodi.gateway.call import Call, Reply
+from luodi.gateway.cache.answers import open_answers
+from luodi.gateway.cache.database import Keeper
+from luodi.gateway.call import Call, Reply, Task
 from luodi.gateway.keys import ApiKeys, Principal
-from luodi.gateway.problem import has_half, invalid
-from luodi.gateway.records import Recorder
+from luodi.gateway.ledger import Worker, reserve, settle
+from luodi.gateway.ledger.shared_limits import SharedLimits
+from luodi.gateway.ledger.workers import recover
+from luodi.gateway.options import GatewayOptions
+from luodi.gateway.problem import Problem, has_half, invalid
 from luodi.gateway.served import Served
 from luodi.gateway.steps import chain, steps
+from luodi.gateway.steps.admit import Admission
+from luodi.gateway.upstream import Pool
 from luodi.knowledge import language_of
 from luodi.store import Store
+from luodi.store.audit import Sealer
+from luodi.store.entropy import timed_id
+from luodi.store.group import GroupWriter
 
 
 class Gateway:
-    """Serves one release. Close it to write the last records and stop the engine."""
+    """Serves one release or several. Close it to write the last records and stop the engines."""
 
-    def __init__(self, served: Served, store: Store) -> None:
+    def __init__(self, served: Served, store: Store, options: GatewayOptions | None = None) -> None:
         self.served = served
         self.store = store
+        self.options = options = options or GatewayOptions()
         self.keys = ApiKeys(store)
-        self.recorder = Recorder(store)
+        recover(store)
+        self.worker = Worker(store)
+        self.writer = GroupWriter(
+            store.database,
+            {"reserve": reserve, "settle": settle, "cache": Keeper()},
+            durable=frozenset({"settle"}),
+            load=lambda: self.admission.running,
+        )
+        self.sealer = Sealer(store)
+        self.admission = Admission(options.in_flight, options.queued, options.queue_wait_s)
+        self.shared_limits = SharedLimits(options.redis) if options.redis else None
+        self.answers = open_answers(store, self.writer, options)
         self._run = chain(steps(self))
+
+    def release_for(self, call: Call) -> Served:
+        """The release that is to serve a call."""
+        return self.served
+
+    def names(self) -> dict[str, Task]:
+        """Names that callers may ask for, and what each does."""
+        served = self.served
+        return {served.name: "answer", served.release: "answer", **dict.fromkeys(served.pools, "chat")}
+
+    def pool_of(self, call: Call) -> Pool | None:
+        """The models that may answer a call; None if it needs none."""
+        if call.task == "moderate":
+            return None
+        return call.release.pool if call.task == "answer" else call.release.pools.get(call.model)
+
+    def need_pool(self, call: Call) -> Pool:
+        """Raises: Problem if the release that serves the call knows no such model."""
+        pool = self.pool_of(call)
+        if pool is None:
+            raise Problem(404, "not_found_error", f"there is no model {call.model!r}", param="model",
+                          code="model_not_found")  # fmt: skip
+        return pool
 
     def call(
         self,
@@ -32,35 +78,68 @@ class Gateway:
         *,
         surface: str,
         model: str = "",
+        task: Task = "answer",
         secret: str = "",
         principal: Principal | None = None,
+        **more: Any,
     ) -> Call:
-        """A call to be handled. The question is what the user said last.
+        """A call to be handled. The question of an answer is what the user said last.
 
         Raises:
             Problem: there is nothing to answer.
         """
-        if not messages or messages[-1].role != "user" or not messages[-1].content.strip():
-            raise invalid("the last message must be the user's and must not be empty", "messages")
-        question = messages[-1].content
+        question = ""
+        if task == "answer":
+            if not messages or messages[-1].role != "user" or not messages[-1].content.strip():
+                raise invalid("the last message must be the user's and must not be empty", "messages")
+            question = messages[-1].content
+        elif messages:
+            question = next((m.content for m in reversed(messages) if m.role == "user"), "")
         if has_half(question):
             raise invalid("the question holds bytes that are not UTF-8, or half of a surrogate pair", "messages")
         return Call(
-            id=f"rec_{secrets.token_hex(12)}",
+            id=timed_id("rec"),
             surface=surface,
             model=model,
             messages=messages,
             sampling=sampling,
+            task=task,
             secret=secret,
             principal=principal,
             question=question,
             language=language_of(question),
+            **more,
         )
 
     async def handle(self, call: Call) -> Reply:
-        """Raises: Problem if the call is refused before there is any text."""
+        """Raises: Problem if the call is refused before there is anything to show."""
         return await self._run(call)
 
+    async def stop(self) -> None:
+        """Finish what is being written, inside the loop that served."""
+        self.admission.draining = True
+        await self.writer.drain()
+        for part in (self.shared_limits, self.answers):
+            if part is not None:
+                await part.stop()
+        await self.served.close()
+
     def close(self) -> None:
-        self.recorder.close()
-        self.served.close()
+        """Write what is left and let go of everything. Call `stop` first if a loop ran."""
+        self.writer.close()
+        if self.answers is not None:
+            self.answers.close()
+        self.worker.close()
+        if not self.served.closed:
+            self.served.close_now()
+
+    def run_alone(self, work: Any) -> Any:
+        """Run a coroutine on a loop of its own, and write its records before the loop ends."""
+
+        async def whole() -> Any:
+            try:
+                return await work
+            finally:
+                await self.writer.drain()
+
+        return asyncio.run(whole())

@@ -2,47 +2,118 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from luodi.engine import Engine, open_engine
+from luodi.engine import open_engine
 from luodi.errors import ReleaseError
+from luodi.gateway.ledger.prices import machine_price, parse_price
+from luodi.gateway.upstream import EngineUpstream, HttpUpstream, Pool, Upstream
+from luodi.gateway.upstream.probe import first_model
 from luodi.guard import AttackModel, Guard, GuardPolicy
 from luodi.knowledge import INDEX, Index
 from luodi.release import Verified
+from luodi.store import digest_json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Served:
-    """A release ready to answer. `options` are those of `serve.json`."""
+    """A release ready to answer.
+
+    Attributes:
+        pool: the models that write answers from its documents.
+        pools: other models behind the same gateway, by the name callers use.
+        options: those of `serve.json`.
+        digest: of the release, as the registry has it.
+    """
 
     release: str
-    engine: Engine
+    digest: str
+    pool: Pool
+    pools: dict[str, Pool]
     index: Index
     guard: Guard
     instructions: str
     options: dict[str, Any]
     passport: dict[str, Any]
+    policy_digest: str
+    closed: bool = field(default=False)
 
-    def close(self) -> None:
-        self.engine.close()
-        self.index.close()
+    @property
+    def name(self) -> str:
+        return self.release.partition("@")[0]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """For the page and the terminal."""
+        first = self.pool.upstreams[0]
+        return {"release": self.release, "engine": first.name.partition("/")[0], "pick": self.options["pick"]}
+
+    async def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            for pool in (self.pool, *self.pools.values()):
+                await pool.close()
+            self.index.close()
+
+    def close_now(self) -> None:
+        """`close` where no event loop runs."""
+        asyncio.run(self.close())
 
 
 def check_privacy(options: dict[str, Any]) -> None:
     """Raises: ReleaseError if the engine is on another machine and the project allows only its own."""
-    from urllib.parse import urlsplit
-
     engine = str(options["engine"])
-    if engine.startswith("http") and options["privacy"] == "own-engines-only":
-        host = urlsplit(engine).hostname or ""
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            raise ReleaseError(
-                f"the engine {engine} is on another machine, and serve.privacy says own-engines-only",
-                "set serve.privacy to any if calls may leave this machine",
+    if engine.startswith("http") and options["privacy"] == "own-engines-only" and not _here(engine):
+        raise ReleaseError(
+            f"the engine {engine} is on another machine, and serve.privacy says own-engines-only",
+            "set serve.privacy to any if calls may leave this machine",
+        )
+
+
+def _here(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in ("127.0.0.1", "::1", "localhost")
+
+
+def _own_pool(weights: Path, options: dict[str, Any]) -> Pool:
+    """The release's own model: one upstream, or one for each pick where routing by difficulty chooses among them."""
+    kind, usd_hour = str(options["engine"]), float(options["machine_usd_hour"])
+    upstreams: list[Upstream] = []
+    if kind.startswith(("http://", "https://")):
+        key = "env:LUODI_ENGINE_KEY" if "LUODI_ENGINE_KEY" in os.environ else ""
+        upstreams.append(
+            HttpUpstream(
+                "engine", kind, first_model(kind, key), key=key, own=_here(kind), price=machine_price(usd_hour)
             )
+        )
+    else:
+        engine = open_engine(kind, weights, pick=options["pick"], threads=options["threads"])
+        upstreams.append(EngineUpstream(f"{engine.info.kind}/{options['pick']}", engine, usd_hour))
+    return Pool("answers", upstreams, own_only=options["privacy"] == "own-engines-only")
+
+
+def _other_pools(options: dict[str, Any]) -> dict[str, Pool]:
+    pools = {}
+    for spec in options.get("models", []):
+        upstreams: list[Upstream] = []
+        for u in spec["upstreams"]:
+            host = urlsplit(u["url"]).hostname or ""
+            upstreams.append(
+                HttpUpstream(
+                    u.get("name") or f"{u['model']}@{host}", u["url"], u["model"], key=u.get("key", ""),
+                    own=u.get("own", False) or _here(u["url"]),
+                    price=parse_price(u.get("price", "unknown"), u["model"], u.get("provider", "")),
+                    context=u.get("context", 8192),
+                    takes=frozenset(u.get("takes", ["tools", "json_schema", "n", "logprobs"])),
+                )
+            )  # fmt: skip
+        pools[spec["name"]] = Pool(spec["name"], upstreams, own_only=options["privacy"] == "own-engines-only")
+    return pools
 
 
 def open_served(
@@ -55,18 +126,26 @@ def open_served(
     instructions: str,
     options: dict[str, Any],
     passport: dict[str, Any],
+    digest: str = "",
 ) -> Served:
     """Open the parts of a release, wherever they lie."""
     check_privacy(options)
     model = AttackModel.load(guard) if guard is not None and guard.is_dir() else None
+    pools = _other_pools(options)
+    pool = _own_pool(weights, options)
+    if options.get("chat"):
+        pools[f"{release.partition('@')[0]}/chat"] = pool
     return Served(
         release=release,
-        engine=open_engine(options["engine"], weights, pick=options["pick"], threads=options["threads"]),
+        digest=digest,
+        pool=pool,
+        pools=pools,
         index=Index(index),
         guard=Guard(GuardPolicy.model_validate(policy["guard"]), model, system_prompt=instructions),
         instructions=instructions,
         options=options,
         passport=passport,
+        policy_digest=digest_json(policy),
     )
 
 
@@ -76,6 +155,7 @@ def open_release(verified: Verified, **changes: Any) -> Served:
     options = json.loads((folder / "serve.json").read_bytes()) | {k: v for k, v in changes.items() if v is not None}
     return open_served(
         release=str(verified.release),
+        digest=verified.release.digest,
         weights=folder / "weights",
         index=folder / "index" / INDEX,
         guard=folder / "guard" / "attack-model",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -37,17 +39,27 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def serve(app: App, sock: socket.socket, store: Store, key: str, ready: Callable[[str], Any]) -> None:
-    """Serve until SIGINT or SIGTERM; calls in flight are finished. `ready` is told the URL."""
+def serve(
+    app: App, sock: socket.socket, store: Store, key: str, ready: Callable[[str], Any], *, note: bool = True
+) -> None:
+    """Serve until SIGINT or SIGTERM; calls in flight are finished. `ready` is told the URL.
+
+    With `note`, other commands find this server by the store.
+    """
     uvicorn = require("uvicorn", extra="serve")
     host, port = sock.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    note = store.root / SERVING
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=30, lifespan="on")
+    path = store.root / SERVING
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=30, lifespan="on", proxy_headers=False,
+        server_header=False, timeout_keep_alive=75,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     logging.getLogger("luodi").setLevel(logging.WARNING)
     about = {"url": url, "release": app.gateway.served.release, "key": key, "pid": os.getpid()}
-    write_bytes(note, json.dumps(about).encode(), mode=0o600)
+    if note:
+        write_bytes(path, json.dumps(about).encode(), mode=0o600)
+    _tune()
     # uvicorn raises the signal that stopped it once more; SIGTERM must not end us before what follows is done.
     main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, _leave) if main else None
@@ -58,9 +70,19 @@ def serve(app: App, sock: socket.socket, store: Store, key: str, ready: Callable
         if main:
             signal.signal(signal.SIGTERM, before)
         with contextlib.suppress(OSError, ValueError):
-            if json.loads(note.read_bytes())["pid"] == os.getpid():
-                note.unlink()
+            if json.loads(path.read_bytes())["pid"] == os.getpid():
+                path.unlink()
         sock.close()
+
+
+def _tune() -> None:
+    """For a process that does nothing else: what is there now is not looked at by the collector again, which then
+    runs less often; and a thread that comes back from the disk gets its turn sooner.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    sys.setswitchinterval(0.001)
 
 
 def _leave(number: int, frame: object) -> None:

@@ -117,6 +117,92 @@ class Guard(Part):
     test: list[Source] = Field([], description="others to measure it with; texts seen in training are left out")
 
 
+class Tokens(Part):
+    """A price by tokens."""
+
+    input: float = Field(ge=0, description="USD per million tokens of the prompt")
+    output: float = Field(ge=0, description="USD per million tokens of the answer")
+
+
+class Machine(Part):
+    """A price by the hour."""
+
+    usd_hour: float = Field(ge=0, description="price of the machine in USD an hour, shared by the calls on it")
+
+
+class UpstreamSpec(Part):
+    """A model on a server that speaks OpenAI's API."""
+
+    url: str = Field(pattern=r"^https?://", description="address of the server, ending in /v1")
+    model: str = Field(description="the name under which the server knows the model")
+    name: str = Field("", description="how logs and headers name it; by default model and host")
+    key: str = Field(
+        "", pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$", description="env:NAME, the variable that holds the server's key"
+    )
+    own: bool = Field(False, description="whether it runs on machines of ours, so that personal data may go to it")
+    price: Literal["genai-prices", "unknown"] | Tokens | Machine = Field(
+        "unknown", description="genai-prices, {input, output} in USD per million tokens, {usd_hour}, or unknown"
+    )
+    provider: str = Field("", description="provider in the table of genai-prices, e.g. openai")
+    context: int = Field(8192, ge=256, description="longest prompt plus answer, in tokens")
+    takes: list[Literal["tools", "json_schema", "images", "n", "logprobs", "embed"]] = Field(
+        ["tools", "json_schema", "n", "logprobs"], description="what it can do beyond text"
+    )
+
+
+class ModelSpec(Part):
+    """A name that callers ask for, and the upstreams behind it."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-zA-Z0-9._/-]{0,99}$", description="the name callers use")
+    upstreams: list[UpstreamSpec] = Field(min_length=1, description="tried in this order, or as `route` says")
+    route: Literal["order", "cost", "latency", "load", "difficulty"] = Field(
+        "order",
+        description="order, cost, latency, load, or difficulty: the cheapest that is measured to be good enough",
+    )
+
+
+class Limiting(Part):
+    """How many calls run and wait."""
+
+    in_flight: int = Field(512, ge=1, description="calls that run at once, in one worker")
+    queued: int = Field(512, ge=0, description="calls that wait for a place; more are told to come again")
+    wait: Duration = Field(30.0, description="longest wait for a place", json_schema_extra={"default": "30 s"})
+    deadline: Duration = Field(
+        300.0,
+        description="longest time an answer may take; bounds what a call can cost",
+        json_schema_extra={"default": "5 min"},
+    )
+    unknown_price: Literal["refuse", "flag"] = Field(
+        "refuse",
+        description="a call to a model whose price is not known: refuse it, or let it pass and flag its record",
+    )
+
+
+class Cache(Part):
+    """Answers given again."""
+
+    exact: bool = Field(True, description="the same question in the same way")
+    semantic: bool = Field(
+        False, description="a question that means the same; numbers, names, dates and negation must agree"
+    )
+    similarity: float = Field(0.93, gt=0, le=1, description="cosine from which two questions may mean the same")
+    minutes: float = Field(1440, gt=0, description="how long an answer is kept")
+    shared: bool = Field(False, description="whether keys of different teams may be given each other's answers")
+
+
+class Audit(Part):
+    """The log of calls and admin actions."""
+
+    content_days: int = Field(30, ge=0, description="days that questions and answers are kept, sealed; 0 keeps none")
+    record_days: int = Field(0, ge=0, description="days that rows are kept whole; 0 for ever")
+    checkpoint: Duration = Field(
+        60.0, description="time between signed checkpoints", json_schema_extra={"default": "1 min"}
+    )
+    anchors: list[str] = Field(
+        [], description="where checkpoints are put outside: file:PATH, https://…, or rfc3161:URL of a time-stamp server"
+    )
+
+
 class Serve(Part):
     engine: str = Field(
         "openvino", description="openvino, llama, transformers, or the URL of an OpenAI-compatible server"
@@ -134,6 +220,13 @@ class Serve(Part):
     machine_usd_hour: float = Field(
         0.08, gt=0, description="price of the serving machine in USD an hour, for the cost of answers"
     )
+    chat: bool = Field(False, description="whether NAME/chat answers, too: the model without the documents")
+    models: list[ModelSpec] = Field([], description="other models behind the same gateway")
+    limiting: Limiting = Field(Limiting(), description="how many calls run and wait, and for how long")
+    cache: Cache = Field(Cache(), description="answers given again")
+    audit: Audit = Field(Audit(), description="the log of calls and admin actions")
+    redis: str = Field("", description="redis://… for limits and cache that several machines share")
+    workers: int = Field(1, ge=1, le=64, description="processes that serve")
     passages: int = Field(3, ge=1, le=10, description="passages shown to the model")
     max_answer_tokens: int = Field(96, ge=8, le=4096, description="longest answer, in tokens")
 

@@ -172,7 +172,7 @@ def _release(loaded: Loaded) -> list[Stage]:
         "name": project.name,
         "project": project.model_dump(mode="json", exclude={"store", "runner"}),
         "instructions": loaded.prompt("answer"),
-        "serve": _serve_options(loaded),
+        "serve": _serve_options(loaded) | project.serve.model_dump(mode="json", include={"chat", "models", "route"}),
     }
     return [
         Stage("cards", "luodi.release.cards:run", cards, measured | {"rows": "deduplicate", "model": "compress"}),

@@ -1,12 +1,15 @@
 """The gateway is this list. A call goes down it, its reply comes back up; no surface can pass a step by.
 
-record        on the way out: what became of the call, durable before the caller is told it is done
+record        on the way out: what became of the call, settled and durable before the caller is told it is done
 authenticate  who calls
+choose        which release serves this caller
+admit         how many calls run at once, and who waits
+limit         requests, tokens and money: the worst case is held
 label         out: says that the text was generated, and by what; refusals too
 guard         in: attacks refused, personal data masked · out: personal data and leaks
 cache         the same question of the same release
 knowledge     passages for the question, checked as untrusted text
-answer        the engine writes, every sentence is checked against its passage before it is passed on
+generate      a model writes; sentences of an answer are checked against their passages before they are passed on
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luodi.gateway.call import Call, Next, Reply, Step
-from luodi.gateway.steps.answer import Answer
+from luodi.gateway.steps.admit import Admit
 from luodi.gateway.steps.authenticate import Authenticate
 from luodi.gateway.steps.cache import Cache
+from luodi.gateway.steps.choose import Choose
+from luodi.gateway.steps.generate import Generate
 from luodi.gateway.steps.guard import GuardStep
 from luodi.gateway.steps.knowledge import Knowledge
 from luodi.gateway.steps.label import Label
+from luodi.gateway.steps.limit import Limit
 from luodi.gateway.steps.record import Record
 
 if TYPE_CHECKING:
@@ -31,11 +37,14 @@ def steps(gateway: Gateway) -> list[Step]:
     return [
         Record(gateway),
         Authenticate(gateway),
+        Choose(gateway),
+        Admit(gateway),
+        Limit(gateway),
         Label(gateway),
         GuardStep(gateway),
         Cache(gateway),
         Knowledge(gateway),
-        Answer(gateway),
+        Generate(gateway),
     ]
 
 

@@ -1,108 +1,109 @@
-"""The exact cache: the same question, asked of the same release in the same way, is answered once."""
+"""The cache: a question is answered once, for all who may share the answer.
+
+It stands behind the guard: a kept answer is checked again on its way out, by the policy of today.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError as RowExists
-
-from luodi.errors import StoreError
-from luodi.gateway.call import Call, Next, Outcome, Reply
-from luodi.guard import Verdict
-from luodi.knowledge import Citation
-from luodi.store import digest_json
-from luodi.store.database import now_ms
-from luodi.store.migrations import reply_cache
+from luodi.gateway.cache import Identity, Marks, decode, encode, identify, whole
+from luodi.gateway.cache.answers import Answers
+from luodi.gateway.cache.flight import Flight
+from luodi.gateway.cache.semantic import Asked
+from luodi.gateway.call import Call, Next, Outcome, Piece, Reply
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
 
-_log = logging.getLogger("luodi.gateway")
-
 
 class Cache:
-    """Answers that were whole and greedy are kept; the guard's checks run before and after, cached or not."""
+    """Gives a kept answer again, joins an identical call in flight, or asks on and keeps what comes.
+
+    Only answers that would be the same every time: greedy ones, or with a seed. `cache-control: no-cache` asks anew
+    and keeps what comes; `no-store` keeps nothing, and shares nothing.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
-        self._database = gateway.store.database
-        self._release = gateway.served.release
+        self._answers: Answers | None = gateway.answers
+        self._shared = gateway.options.shared_cache
+        self._marks = Marks()
+        self._flights: dict[str, Flight] = {}
 
     async def __call__(self, call: Call, following: Next) -> Reply:
-        if call.sampling.temperature > 0:
+        answers = self._answers
+        if (
+            answers is None
+            or call.task not in ("answer", "chat")
+            or call.caching == "no-store"
+            or (call.sampling.temperature and not call.sampling.seed)
+        ):
             return await following(call)
-        key = digest_json([self._release, call.question, call.language, asdict(call.sampling)])
-        kept = await asyncio.to_thread(self._get, key)
-        if kept is not None:
-            return _replay(kept)
-        reply = await following(call)
-        return Reply(self._keep(key, reply, list(reply.outcome.verdicts)), reply.outcome)
+        identity = identify(call, self._marks.of(call.release), shared=self._shared)
+        if identity is None:
+            return await following(call)
+        key = identity.key
+        if not call.caching:
+            data = await answers.get(key)
+            if data is not None and (found := decode(data, call, key, "exact")) is not None:
+                return _again(call, *found)
+            if (flight := self._flights.get(key)) is not None:
+                return _listen(flight, call)
+        flight = self._start(answers, identity, call, following)
+        return _listen(flight, call)
 
-    def _get(self, key: str) -> dict[str, Any] | None:
-        with self._database.begin() as connection:
-            row = connection.execute(select(reply_cache.c.reply).where(reply_cache.c.key == key)).one_or_none()
-        return json.loads(row[0]) if row else None
+    def _start(self, answers: Answers, identity: Identity, call: Call, following: Next) -> Flight:
+        key = identity.key
+        asked: Asked | None = None
 
-    def _put(self, key: str, reply: dict[str, Any]) -> None:
-        row = {
-            "key": key,
-            "release": self._release,
-            "time_ms": now_ms(),
-            "reply": json.dumps(reply, ensure_ascii=False),
-        }
-        try:
-            with self._database.begin() as connection:
-                connection.execute(insert(reply_cache).values(**row))
-        except RowExists:
-            return  # another call for the same question was quicker
+        async def source() -> Reply:
+            nonlocal asked
+            if answers.semantic is not None and identity.about:
+                asked = await answers.semantic.ask(identity.scope, call.question)
+                if asked is not None and not call.caching:
+                    found = await self._near(answers, asked, call)
+                    if found is not None:
+                        return found
+            return await following(call)
 
-    async def _keep(self, key: str, reply: Reply, verdicts: list[Verdict]) -> AsyncGenerator[str, None]:
-        parts: list[str] = []
-        async with aclosing(reply.text) as pieces:
-            async for piece in pieces:
-                parts.append(piece)
-                yield piece
-        o = reply.outcome
-        if o.finish in ("stop", "length") and o.kind != "refused":
-            kept = {
-                "text": "".join(parts),
-                "kind": o.kind,
-                "finish": o.finish,
-                "citations": [c.as_dict() for c in o.citations],
-                "nearest": [c.as_dict() for c in o.nearest],
-                "checks": o.checks,
-                "dropped": o.dropped,
-                "verdicts": [asdict(v) for v in verdicts],  # of the steps below; the guard judges a kept answer anew
-                "prompt_tokens": o.prompt_tokens,
-                "completion_tokens": o.completion_tokens,
-            }
-            try:
-                await asyncio.to_thread(self._put, key, kept)
-            except StoreError as error:  # an answer is not lost because it can't be kept for next time
-                _log.warning("the cache could not be written: %s", error.message)
+        def done(outcome: Outcome, pieces: Sequence[Piece]) -> None:
+            if outcome.cached or not whole(outcome, pieces):
+                return
+            reply = encode(key, call.id, outcome, outcome.verdicts, pieces)
+            if reply:
+                answers.put(
+                    identity, reply, release=call.release.release, subject=call.subject, record=call.id, asked=asked
+                )
+
+        def over() -> None:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+
+        flight = Flight(source, done, over)
+        self._flights[key] = flight
+        return flight
+
+    async def _near(self, answers: Answers, asked: Asked, call: Call) -> Reply | None:
+        assert answers.semantic is not None
+        for key, similarity in await answers.semantic.near(asked):
+            data = await answers.get(key)
+            found = decode(data, call, key, "semantic", similarity) if data is not None else None
+            if found is not None:
+                return _again(call, *found)
+        return None
 
 
-def _replay(kept: dict[str, Any]) -> Reply:
-    outcome = Outcome(
-        kind=kept["kind"],
-        finish=kept["finish"],
-        citations=tuple(Citation(**c) for c in kept["citations"]),
-        nearest=tuple(Citation(**c) for c in kept["nearest"]),
-        checks=kept["checks"],
-        dropped=kept["dropped"],
-        verdicts=[Verdict(**v) for v in kept["verdicts"]],
-        prompt_tokens=kept["prompt_tokens"],
-        completion_tokens=kept["completion_tokens"],
-        cached=True,
-    )
+def _again(call: Call, outcome: Outcome, pieces: list[Piece]) -> Reply:
+    call.headers.append((b"x-luodi-cache", outcome.cached.encode()))
+    return Reply(_say(pieces), outcome)
 
-    async def text() -> AsyncGenerator[str, None]:
-        yield kept["text"]
 
-    return Reply(text(), outcome)
+def _listen(flight: Flight, call: Call) -> Reply:
+    listener = flight.join(call)
+    return Reply(listener.listen(), listener.outcome)
+
+
+async def _say(pieces: list[Piece]) -> AsyncGenerator[Piece, None]:
+    for piece in pieces:
+        yield piece

@@ -12,6 +12,7 @@ from luodi.knowledge import Hit, sufficient
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
+    from luodi.gateway.served import Served
 
 
 class Knowledge:
@@ -22,11 +23,14 @@ class Knowledge:
     """
 
     def __init__(self, gateway: Gateway) -> None:
-        self._served = gateway.served
+        pass
 
     async def __call__(self, call: Call, following: Next) -> Reply:
-        hits, verdicts = await asyncio.to_thread(self._search, call.question)
-        if await asyncio.to_thread(sufficient, self._served.index, call.question, hits):
+        if call.task != "answer":
+            return await following(call)
+        served = call.release
+        hits, verdicts = await asyncio.to_thread(_search, served, call.question)
+        if await asyncio.to_thread(sufficient, served.index, call.question, hits):
             call.hits = hits
         else:
             call.nearest = hits
@@ -34,16 +38,17 @@ class Knowledge:
         reply.outcome.verdicts = [*verdicts, *reply.outcome.verdicts]
         return reply
 
-    def _search(self, question: str) -> tuple[tuple[Hit, ...], list[Verdict]]:
-        found = self._served.index.search(question, self._served.options["passages"] + 2)
-        kept: list[Hit] = []
-        verdicts: list[Verdict] = []
-        for hit in found:
-            result = self._served.guard.check_untrusted(f"{hit.chunk.title}\n{hit.chunk.text}")
-            if result.action == "block":
-                verdicts += [v for v in result.verdicts if v.action == "block"]
-            else:
-                # Masked, if it was: sources and quotes go to the caller past the guard of the answer.
-                title, _, text = result.text.partition("\n")
-                kept.append(replace(hit, chunk=replace(hit.chunk, title=title, text=text)))
-        return tuple(kept[: self._served.options["passages"]]), verdicts
+
+def _search(served: Served, question: str) -> tuple[tuple[Hit, ...], list[Verdict]]:
+    found = served.index.search(question, served.options["passages"] + 2)
+    kept: list[Hit] = []
+    verdicts: list[Verdict] = []
+    for hit in found:
+        result = served.guard.check_untrusted(f"{hit.chunk.title}\n{hit.chunk.text}")
+        if result.action == "block":
+            verdicts += [v for v in result.verdicts if v.action == "block"]
+        else:
+            # Masked, if it was: sources and quotes go to the caller past the guard of the answer.
+            title, _, text = result.text.partition("\n")
+            kept.append(replace(hit, chunk=replace(hit.chunk, title=title, text=text)))
+    return tuple(kept[: served.options["passages"]]), verdicts

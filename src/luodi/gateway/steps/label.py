@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from luodi.gateway.call import Call, Next, Reply
+from luodi.gateway.call import Call, Next, Outcome, Reply
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
 
 GENERATED = {"en": "AI-generated, from the documents cited", "zh": "由人工智能生成，依据所引文档"}
+CHAT = {"en": "AI-generated", "zh": "由人工智能生成"}
 AUTOMATIC = {"en": "automatic reply", "zh": "自动回复"}  # refusals and abstentions, which cite nothing
 
 
@@ -19,27 +18,28 @@ class Label:
     """Puts a visible label and metadata beside every reply; the metadata's keys are those of GB 45438."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._served = gateway.served
+        pass
 
     async def __call__(self, call: Call, following: Next) -> Reply:
         reply = await following(call)
+        if call.task not in ("answer", "chat"):
+            return reply
+        release = call.release.release
         reply.outcome.label = {
-            "text": GENERATED[call.language],
+            "text": (GENERATED if call.task == "answer" else CHAT)[call.language],
             "AIGC": {
                 "Label": "1",
-                "ContentProducer": self._served.release,
+                "ContentProducer": release,
                 "ProduceID": call.id,
-                "ContentPropagator": self._served.release,
+                "ContentPropagator": release,
                 "PropagateID": call.id,
             },
         }
-        return Reply(_named(reply, AUTOMATIC[call.language]), reply.outcome)
+        call.ending.append(lambda outcome: _named(outcome, AUTOMATIC[call.language]))
+        return reply
 
 
-async def _named(reply: Reply, automatic: str) -> AsyncGenerator[str, None]:
-    """The reply's text; once it has ended, what it turned out to be is known."""
-    async with aclosing(reply.text) as pieces:
-        async for piece in pieces:
-            yield piece
-    if reply.outcome.kind in ("refused", "abstained"):
-        reply.outcome.label["text"] = automatic
+def _named(outcome: Outcome, automatic: str) -> None:
+    """Once a reply has ended, what it turned out to be is known."""
+    if outcome.kind in ("refused", "abstained") and outcome.label:
+        outcome.label["text"] = automatic

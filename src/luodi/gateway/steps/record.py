@@ -1,18 +1,20 @@
-"""What is kept of a call, written before the caller is told that it is done."""
+"""What is kept of a call, written and settled before the caller is told that it is done."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from luodi.errors import LuodiError
-from luodi.gateway.call import Call, Next, Outcome, Reply
+from luodi.gateway.call import Call, Next, Outcome, Piece, Reply
+from luodi.gateway.ledger import Settlement
 from luodi.gateway.problem import Problem
+from luodi.store.audit import LogRow
 from luodi.store.database import now_ms
 
 if TYPE_CHECKING:
@@ -22,83 +24,165 @@ _log = logging.getLogger("luodi.gateway")
 
 
 class Record:
-    """One row a call, whatever becomes of it. Questions and answers are not in it, only what was done with them."""
+    """One row a call in the log, whatever becomes of it, in the transaction that settles its budget.
+
+    The row holds no question and no answer, only a commitment to them; they lie beside it, sealed, and can be erased.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
-        self._recorder = gateway.recorder
-        self._served = gateway.served
+        self._gateway = gateway
+        self._writer = gateway.writer
+        self._slots = gateway.worker.slots
+        self._worker = gateway.worker.id
+        self._keep = gateway.options.keep_content
 
     async def __call__(self, call: Call, following: Next) -> Reply:
         try:
             reply = await following(call)
         except asyncio.CancelledError:
-            self._recorder.put(self._row(call, Outcome(finish="cancelled")))
+            _end(call, Outcome(finish="cancelled"))
+            self._leave(call, Outcome(finish="cancelled"))
             raise
         except Exception as error:
-            await self._write(call, Outcome(finish="error", error=_told(error)))
+            outcome = Outcome(finish="error", error=_told(error))
+            _end(call, outcome)
+            await self._write(call, outcome, [])
             raise
         watched = self._watch(call, reply)
-        await anext(watched)  # started, so that closing it writes the row even if nobody ever asks for text
+        await anext(watched)  # started, so that closing it writes the row even if nobody ever asks for a piece
         return Reply(watched, reply.outcome)
 
-    async def _watch(self, call: Call, reply: Reply) -> AsyncGenerator[str, None]:
+    async def _watch(self, call: Call, reply: Reply) -> AsyncGenerator[Piece, None]:
+        outcome, hold, said = reply.outcome, call.hold, []
         ended = False
         try:
-            async with aclosing(reply.text) as pieces:
-                yield ""
+            async with aclosing(reply.pieces) as pieces:
+                yield _START
                 async for piece in pieces:
+                    if hold is not None:  # before it is handed on: a kill must not forget what was delivered
+                        self._slots.progress(hold.slot, now_ms(), outcome.prompt_tokens, outcome.completion_tokens)
+                    if piece.text:
+                        said.append(piece.text)
                     yield piece
             ended = True
         except Exception as error:
-            reply.outcome.finish, reply.outcome.error = "error", _told(error)
+            outcome.finish, outcome.error = "error", _told(error)
             ended = True
-            await self._write(call, reply.outcome)
+            _end(call, outcome)
+            await self._write(call, outcome, said)
             raise
         finally:
             if not ended:  # the caller is gone: nobody waits for the row, but it is written all the same
-                reply.outcome.finish = "cancelled"
-                self._recorder.put(self._row(call, reply.outcome))
-        await self._write(call, reply.outcome)
+                outcome.finish = "cancelled"
+                _end(call, outcome)
+                self._leave(call, outcome, said)
+        _end(call, outcome)
+        await self._write(call, outcome, said)
 
-    async def _write(self, call: Call, outcome: Outcome) -> None:
+    async def _write(self, call: Call, outcome: Outcome, said: list[str]) -> None:
+        """Raises: Problem if it can't be written."""
+        future = self._writer.put("settle", self._settlement(call, outcome, said))
+        future.add_done_callback(lambda done: self._settled(call, done))
         try:
-            await asyncio.wrap_future(self._recorder.put(self._row(call, outcome)))
-        except Exception as error:
-            _log.error("a record could not be written: %s", error)
+            await asyncio.shield(future)
+        except LuodiError as error:
             raise Problem(
                 503, "overloaded_error", "this call could not be recorded, so it is not answered", code="not_recorded"
             ) from error
 
-    def _row(self, call: Call, outcome: Outcome) -> dict[str, Any]:
-        seconds = time.monotonic() - call.started
-        # A call is charged the whole machine for as long as it took: an upper bound, exact when calls come one by one.
-        cost = (
-            0
-            if outcome.cached or not outcome.completion_tokens
-            else seconds * self._served.options["machine_usd_hour"] / 3600
-        )
-        return {
-            "id": call.id,
-            "time_ms": now_ms(),
-            "key_id": call.principal.key_id if call.principal else "",
-            "release": self._served.release,
-            "surface": call.surface,
-            "outcome": outcome.kind or outcome.finish,
-            "prompt_tokens": outcome.prompt_tokens,
-            "completion_tokens": outcome.completion_tokens,
-            "cost_nano_usd": round(cost * 1e9),
-            "duration_ms": round(seconds * 1000),
-            "data": {
-                "finish": outcome.finish,
-                "cached": outcome.cached,
-                "verdicts": [asdict(v) for v in outcome.verdicts],
-                "sources": [{k: v for k, v in c.as_dict().items() if k != "quote"} for c in outcome.citations],
-                "checks": outcome.checks,
-                "sentences_dropped": outcome.dropped,
-                "first_ms": round(outcome.first_ms, 1),
-                "error": outcome.error,
-            },
-        }
+    def _leave(self, call: Call, outcome: Outcome, said: list[str] | None = None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closing
+            future = self._writer.put("settle", self._settlement(call, outcome, said or []))
+            future.add_done_callback(lambda done: self._settled(call, done))
+
+    def _settled(self, call: Call, done: asyncio.Future[Any]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            # The slot stays taken: the call is settled from it when the gateway starts again.
+            _log.error("a record could not be written: %s", done.exception() if not done.cancelled() else "cancelled")
+            return
+        if call.hold is not None:
+            self._slots.release(call.hold.slot)
+            call.hold = None
+
+    def _settlement(self, call: Call, outcome: Outcome, said: list[str]) -> Settlement:
+        hold, who = call.hold, call.principal
+        key_id = who.key_id if who else ""
+        cost = outcome.cost_nano_usd or 0
+        now = now_ms()
+        subject = call.served.release if call.served else ""
+        result = outcome.kind or outcome.finish
+        body = _body(call, outcome)
+        payload = None
+        if self._keep and call.principal is not None:
+            content = {"messages": [[m.role, m.content] for m in call.messages], "answer": "".join(said)}
+            if call.texts:
+                content["texts"] = list(call.texts)
+            commitment, sealed = self._gateway.sealer.seal(call.id, content)
+            body["content"] = commitment
+            payload = (call.subject, sealed)
+        row = LogRow(call.id, now, "call", key_id, subject, result, cost, body)
+        tokens = outcome.prompt_tokens + outcome.completion_tokens
+        return Settlement(
+            self._worker, hold.scopes if hold else (), hold.held if hold else (), hold.nano_usd if hold else 0,
+            hold.tokens if hold else 0, tokens, cost, now, row, payload,
+        )  # fmt: skip
+
+
+_START = Piece()
+
+
+def _end(call: Call, outcome: Outcome) -> None:
+    while call.ending:
+        call.ending.pop()(outcome)
+
+
+def _body(call: Call, o: Outcome) -> dict[str, Any]:
+    served, who = call.served, call.principal
+    return {
+        "owner": who.owner if who else "",
+        "team": who.team if who else "",
+        "surface": call.surface,
+        "task": call.task,
+        "model": call.model,
+        "release": served.release if served else "",
+        "release_digest": served.digest if served else "",
+        "policy_digest": served.policy_digest if served else "",
+        "finish": o.finish,
+        "prompt_tokens": o.prompt_tokens,
+        "completion_tokens": o.completion_tokens,
+        "estimated": o.estimated,
+        "price_known": o.cost_nano_usd is not None or not (o.prompt_tokens or o.completion_tokens) or bool(o.cached),
+        "cached": o.cached,
+        "route": _whole(o.route),
+        "experiment": call.experiment,
+        "verdicts": [
+            {"check": v.check, "version": v.version, "ran": v.ran, "score_micro": round(v.score * 1e6),
+             "action": v.action, "detail": v.detail}
+            for v in o.verdicts
+        ],
+        "checks_not_run": [v.check for v in o.verdicts if not v.ran],
+        "sources": [
+            {
+                "number": c.number, "row_id": c.row_id, "source": c.source, "path": c.path, "line": c.line,
+                "start": c.start, "end": c.end,
+            }
+            for c in o.citations
+        ],
+        "grounding": [{**c, "coverage": round(c["coverage"] * 1e6)} for c in o.checks],
+        "sentences_dropped": o.dropped,
+        "first_us": round(o.first_ms * 1000),
+        "duration_us": round((time.monotonic() - call.started) * 1e6),
+        "error": o.error[:1000],
+    }  # fmt: skip
+
+
+def _whole(value: Any) -> Any:
+    """The same with millionths for fractions: the log holds whole numbers only."""
+    if isinstance(value, float):
+        return round(value * 1e6)
+    if isinstance(value, dict):
+        return {k: _whole(v) for k, v in value.items()}
+    return [_whole(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _told(error: Exception) -> str:

@@ -1,0 +1,71 @@
+"""What a worker does beside answering: it says that it lives, settles for those that don't, signs the log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from luodi.errors import LuodiError
+from luodi.gateway.idempotency import purge
+from luodi.gateway.ledger.workers import recover
+from luodi.store.audit import Checkpointer, retain
+
+if TYPE_CHECKING:
+    from luodi.gateway.core import Gateway
+
+_EVERY_S = 5.0
+_RETAIN_S = 3600.0
+_log = logging.getLogger("luodi.gateway")
+
+
+class Background:
+    """Runs in the loop that serves, from `start` to `stop`."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._task: asyncio.Task[None] | None = None
+        options = gateway.options
+        self._checkpointer = Checkpointer(gateway.store, options.anchors, seconds=options.checkpoint_s)
+
+    def start(self) -> None:
+        self._checkpointer.start()
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="background")
+
+    async def stop(self) -> None:
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+        await self._checkpointer.close()
+
+    async def _run(self) -> None:
+        retained = 0.0
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            try:
+                await asyncio.to_thread(self._gateway.worker.seen)
+                lost = await asyncio.to_thread(recover, self._gateway.store)
+                if lost:
+                    _log.warning("settled %d calls of a worker that was killed", len(lost))
+                if time.monotonic() - retained > _RETAIN_S:
+                    retained = time.monotonic()
+                    await asyncio.to_thread(self._retain)
+            except LuodiError as error:  # tried again in a moment
+                _log.warning("%s", error.message)
+            except Exception:
+                _log.exception("background work failed")
+
+    def _retain(self) -> None:
+        purge(self._gateway.store)
+        options = self._gateway.options
+        retain(
+            self._gateway.store,
+            days=options.record_days or None,
+            content_days=options.content_days or None,
+            actor="luodi serve",
+        )

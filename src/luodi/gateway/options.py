@@ -1,0 +1,43 @@
+"""How a gateway runs: what is not part of a release, because it changes no answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from luodi.project.model import Serve
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """See `serve` in the project file for what each means. Times are in seconds."""
+
+    in_flight: int = 512
+    queued: int = 512
+    queue_wait_s: float = 30.0
+    deadline_s: float = 300.0
+    unknown_price: Literal["refuse", "flag"] = "refuse"
+    keep_content: bool = True
+    content_days: int = 30
+    record_days: int = 0
+    checkpoint_s: float = 60.0
+    anchors: tuple[str, ...] = field(default=())
+    exact_cache: bool = True
+    semantic_cache: bool = False
+    similarity: float = 0.93
+    cache_minutes: float = 1440.0
+    shared_cache: bool = False
+    redis: str = ""
+    ping_s: float = 15.0
+
+    @classmethod
+    def of(cls, serve: Serve) -> GatewayOptions:
+        limiting, cache, audit = serve.limiting, serve.cache, serve.audit
+        return cls(
+            in_flight=limiting.in_flight, queued=limiting.queued, queue_wait_s=limiting.wait,
+            deadline_s=limiting.deadline, unknown_price=limiting.unknown_price, keep_content=audit.content_days > 0,
+            content_days=audit.content_days, record_days=audit.record_days, checkpoint_s=audit.checkpoint,
+            anchors=tuple(audit.anchors), exact_cache=cache.exact, semantic_cache=cache.semantic,
+            similarity=cache.similarity, cache_minutes=cache.minutes, shared_cache=cache.shared, redis=serve.redis,
+        )  # fmt: skip

@@ -1,0 +1,111 @@
+"""The last step: a model writes. An answer's sentences are checked against their passages before they are passed on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from luodi.gateway.call import Call, Next, Outcome, Piece, Reply
+from luodi.gateway.ledger.prices import Price
+from luodi.gateway.upstream import Order
+from luodi.gateway.upstream.shape import Shape, needs_of
+from luodi.knowledge import Grounded, Grounder, abstain, build_messages
+
+if TYPE_CHECKING:
+    from luodi.gateway.core import Gateway
+
+
+class Generate:
+    """It asks no further step."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, call: Call, following: Next) -> Reply:
+        outcome = Outcome()
+        if call.task == "moderate":
+            outcome.kind, outcome.finish = "moderated", "stop"
+            return Reply(_nothing(), outcome)
+        if call.task == "embed":
+            return Reply(self._embed(call, outcome), outcome)
+        if call.task == "chat":
+            return Reply(self._chat(call, outcome), outcome)
+        return Reply(self._answer(call, outcome), outcome)
+
+    def _started(self, call: Call, price: Price) -> None:
+        call.price = price
+        if call.sent is not None:
+            call.sent(price)
+
+    async def _chat(self, call: Call, outcome: Outcome) -> AsyncGenerator[Piece, None]:
+        """Pieces as the model sends them, within the time a call may take."""
+        outcome.kind = "generated"
+        pool = self._gateway.need_pool(call)
+        order = Order(call.messages, call.sampling, call.stream, call.options)
+        shape = Shape.of(call.options)
+        deadline = self._gateway.options.deadline_s
+        async with aclosing(
+            pool.generate(call, order, outcome, lambda p: self._started(call, p), needs_of(call))
+        ) as pieces:
+            async for piece in pieces:
+                if not outcome.first_ms:
+                    outcome.first_ms = (time.monotonic() - call.started) * 1000
+                if shape is not None:
+                    shape.feed(piece)
+                yield piece
+                if time.monotonic() - call.started > deadline:
+                    raise _too_long(deadline)
+        if shape is not None:
+            shape.check()
+
+    async def _answer(self, call: Call, outcome: Outcome) -> AsyncGenerator[Piece, None]:
+        if not call.hits:
+            grounded = abstain(call.question, call.nearest)
+            _fill(outcome, grounded)
+            outcome.finish, outcome.cost_nano_usd = "stop", 0
+            yield Piece(grounded.text)
+            return
+        served = call.release
+        order = Order(build_messages(call.question, call.hits, served.instructions), call.sampling)
+        grounder = Grounder(call.question, call.hits)
+        deadline = self._gateway.options.deadline_s
+        async with aclosing(served.pool.generate(call, order, outcome, lambda p: self._started(call, p))) as pieces:
+            async for piece in pieces:
+                if piece.text:
+                    outcome.first_ms = outcome.first_ms or (time.monotonic() - call.started) * 1000
+                    shown = grounder.feed(piece.text)
+                    if shown:
+                        yield Piece(shown)
+                if time.monotonic() - call.started > deadline:
+                    raise _too_long(deadline)
+        rest, grounded = grounder.finish()
+        _fill(outcome, grounded)
+        if rest:
+            yield Piece(rest)
+
+    async def _embed(self, call: Call, outcome: Outcome) -> AsyncGenerator[Piece, None]:
+        outcome.kind = "embedded"
+        pool = self._gateway.need_pool(call)
+        yield Piece(vectors=await pool.embed(call, outcome, lambda p: self._started(call, p)))
+
+
+async def _nothing() -> AsyncGenerator[Piece, None]:
+    return
+    yield
+
+
+def _too_long(seconds: float) -> Exception:
+    from luodi.gateway.problem import Problem
+
+    return Problem(504, "timeout_error", f"the answer took longer than {seconds:g} s", code="deadline_exceeded")
+
+
+def _fill(outcome: Outcome, grounded: Grounded) -> None:
+    outcome.kind = grounded.kind
+    outcome.citations, outcome.nearest = grounded.citations, grounded.nearest
+    outcome.checks = [
+        {"checks": c.checks, "coverage": round(c.coverage, 3), "passage": c.passage} for c in grounded.checked
+    ]
+    outcome.dropped = len(grounded.dropped)
