@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo serve test test-slow check format browser servers bench-road clean
+.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit clean
 
 help:
 	@echo "make demo       set up, build a release of the support template on real documents, serve it, ask it"
@@ -13,6 +13,7 @@ help:
 	@echo "make test       set up, check the code, run the tests"
 	@echo "make test-slow  the tests that take minutes: real models, a browser, PostgreSQL, Ray, fifty kills"
 	@echo "make bench-road measure the road's own figures into benchmarks/results"
+	@echo "make bench-audit measure the audit log: appends, verification, proofs"
 	@echo "make clean      remove the environment and the demo"
 
 setup: $(READY)
@@ -64,6 +65,9 @@ endef
 
 bench-road: setup
 	$(BIN)/python benchmarks/road.py
+
+bench-audit: setup
+	$(BIN)/python benchmarks/audit.py
 
 clean:
 	rm -rf $(VENV) demo
