@@ -21,6 +21,7 @@ COMMANDS = {
     "ask": "Ask one question.",
     "chat": "Ask questions, one after another.",
     "release": "List, show, verify, promote and roll back releases.",
+    "experiment": "Canaries, A/B tests and shadows of whole releases.",
     "store": "List, show, verify and clear artifacts.",
     "lineage": "Where a row or an answer came from, and what became of it.",
     "key": "Make, list, limit and revoke API keys.",

@@ -61,7 +61,9 @@ def command(
         bound, bound_port = sock.getsockname()[:2]
         url = f"http://{f'[{bound}]' if ':' in bound else bound}:{bound_port}"
         options = asdict(GatewayOptions.of(serving))
-        what = Served(str(store.root), loaded.project.store, str(found), options, engine, threads, "", url)
+        what = Served(
+            str(store.root), loaded.project.store, str(found), options, release is None, engine, threads, "", url
+        )
 
         def ready(about: dict[str, str]) -> None:
             about = {k: about[k] for k in ("release", "engine", "pick", "key")}

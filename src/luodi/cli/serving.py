@@ -23,6 +23,7 @@ from luodi.errors import LuodiError
 from luodi.gateway.options import GatewayOptions
 
 if TYPE_CHECKING:
+    from luodi.gateway.served import Served as ServedRelease
     from luodi.store import Store
 
 _QUICK_S = 5.0  # a worker that ends sooner failed to start
@@ -38,6 +39,7 @@ class Served:
     database_url: str
     release: str
     options: dict[str, Any]
+    follow: bool = False  # whether a release that becomes live meanwhile is served from then on
     engine: str | None = None
     threads: int | None = None
     key: str = ""
@@ -53,14 +55,23 @@ def run(what: Served, sock: socket.socket, ready: Callable[[dict[str, Any]], Any
     from luodi.store import Store
 
     store = Store(Path(what.root), what.database_url)
-    verified = verify(Registry(store).find(what.release), store)
+
+    def opener(release: str) -> ServedRelease:
+        verified = verify(Registry(store).find(release), store)
+        return open_release(verified, engine=what.engine, threads=what.threads)
+
     with ExitStack() as stack:  # in this order, so that whatever fails leaves no thread behind
-        served = open_release(verified, engine=what.engine, threads=what.threads)
-        gateway = Gateway(served, store, GatewayOptions(**what.options))
+        served = opener(what.release)
+        gateway = Gateway(served, store, GatewayOptions(**what.options), opener=opener, follow=what.follow)
         stack.callback(gateway.close)
         key = what.key or stack.enter_context(run_key(store, what.release))
         app = App(gateway, None, key)
-        app.pages = Console(verified.passport, serving=served.about | {"url": what.url})
+
+        def show(served: ServedRelease) -> None:
+            app.pages = Console(served.passport, serving=served.about | {"url": what.url})
+
+        show(served)
+        gateway.fleet.changed = show
         serve(app, sock, store, key, lambda url: ready(served.about | {"url": url, "key": key}), note=note)
 
 

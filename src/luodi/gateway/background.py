@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
 
 from luodi.errors import LuodiError
+from luodi.gateway.experiment import look
 from luodi.gateway.idempotency import purge
 from luodi.gateway.ledger.workers import recover
 from luodi.store.audit import Checkpointer, retain
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
 
 _EVERY_S = 5.0
+_FOLLOW_S = 1.0
 _RETAIN_S = 3600.0
 _log = logging.getLogger("luodi.gateway")
 
@@ -26,22 +27,38 @@ class Background:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         options = gateway.options
         self._checkpointer = Checkpointer(gateway.store, options.anchors, seconds=options.checkpoint_s)
 
     def start(self) -> None:
         self._checkpointer.start()
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="background")
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(work, name="background") for work in (self._run(), self._follow())]
 
     async def stop(self) -> None:
-        if self._task is None:
+        if not self._tasks:
             return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
         await self._checkpointer.close()
+
+    async def _follow(self) -> None:
+        """Releases and experiments."""
+        while True:
+            try:
+                await self._gateway.fleet.turn()
+                if self._gateway.fleet.busy:
+                    for plan in await asyncio.to_thread(look, self._gateway.store):
+                        _log.warning("%s %s: %s %s", plan.kind, plan.id, plan.state, plan.reason)
+                    await self._gateway.fleet.turn()
+            except LuodiError as error:  # tried again in a moment
+                _log.warning("%s", error.message)
+            except Exception:
+                _log.exception("following releases failed")
+            await asyncio.sleep(_FOLLOW_S)
 
     async def _run(self) -> None:
         retained = 0.0

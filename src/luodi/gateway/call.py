@@ -128,6 +128,7 @@ class Outcome:
     route: dict[str, Any] = field(default_factory=dict)
     label: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    status: int = 0  # of HTTP, of what went wrong
     first_ms: float = 0.0
 
 

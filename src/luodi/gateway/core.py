@@ -9,6 +9,9 @@ from luodi.engine import Message, Sampling
 from luodi.gateway.cache.answers import open_answers
 from luodi.gateway.cache.database import Keeper
 from luodi.gateway.call import Call, Reply, Task
+from luodi.gateway.experiment.fleet import Fleet, Opener
+from luodi.gateway.experiment.shadow import Shadows
+from luodi.gateway.experiment.tally import add
 from luodi.gateway.keys import ApiKeys, Principal
 from luodi.gateway.ledger import Worker, reserve, settle
 from luodi.gateway.ledger.shared_limits import SharedLimits
@@ -29,16 +32,24 @@ from luodi.store.group import GroupWriter
 class Gateway:
     """Serves one release or several. Close it to write the last records and stop the engines."""
 
-    def __init__(self, served: Served, store: Store, options: GatewayOptions | None = None) -> None:
-        self.served = served
+    def __init__(
+        self,
+        served: Served,
+        store: Store,
+        options: GatewayOptions | None = None,
+        *,
+        opener: Opener | None = None,
+        follow: bool = False,
+    ) -> None:
         self.store = store
+        self.fleet = Fleet(served, store, opener, follow=follow)
         self.options = options = options or GatewayOptions()
         self.keys = ApiKeys(store)
         recover(store)
         self.worker = Worker(store)
         self.writer = GroupWriter(
             store.database,
-            {"reserve": reserve, "settle": settle, "cache": Keeper()},
+            {"reserve": reserve, "settle": settle, "cache": Keeper(), "tally": add},
             durable=frozenset({"settle"}),
             load=lambda: self.admission.running,
         )
@@ -46,16 +57,19 @@ class Gateway:
         self.admission = Admission(options.in_flight, options.queued, options.queue_wait_s)
         self.shared_limits = SharedLimits(options.redis) if options.redis else None
         self.answers = open_answers(store, self.writer, options)
+        self.shadows = Shadows(self)
         self._run = chain(steps(self))
 
-    def release_for(self, call: Call) -> Served:
-        """The release that is to serve a call."""
-        return self.served
+    @property
+    def served(self) -> Served:
+        """The release that is live here."""
+        return self.fleet.live
 
     def names(self) -> dict[str, Task]:
         """Names that callers may ask for, and what each does."""
         served = self.served
-        return {served.name: "answer", served.release: "answer", **dict.fromkeys(served.pools, "chat")}
+        releases = dict.fromkeys(self.fleet.names(), "answer")
+        return {served.name: "answer", **releases, **dict.fromkeys(served.pools, "chat")}  # type: ignore[dict-item]
 
     def pool_of(self, call: Call) -> Pool | None:
         """The models that may answer a call; None if it needs none."""
@@ -118,11 +132,12 @@ class Gateway:
     async def stop(self) -> None:
         """Finish what is being written, inside the loop that served."""
         self.admission.draining = True
+        await self.shadows.stop()
         await self.writer.drain()
         for part in (self.shared_limits, self.answers):
             if part is not None:
                 await part.stop()
-        await self.served.close()
+        await self.fleet.close()
 
     def close(self) -> None:
         """Write what is left and let go of everything. Call `stop` first if a loop ran."""

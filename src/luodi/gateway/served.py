@@ -42,7 +42,12 @@ class Served:
     options: dict[str, Any]
     passport: dict[str, Any]
     policy_digest: str
+    users: int = 0  # calls that it serves now
     closed: bool = field(default=False)
+
+    def left(self, outcome: object) -> None:
+        """A call that it served has ended."""
+        self.users -= 1
 
     @property
     def name(self) -> str:

@@ -112,20 +112,32 @@ class Registry:
         Raises:
             ReleaseError: the release did not pass its gates.
         """
+        with self.store.database.begin() as connection:
+            self.move_in(connection, release, channel, actor)
+
+    def move_in(self, connection: Connection, release: Release, channel: Channel, actor: str) -> None:
+        """`move`, in somebody's transaction."""
         if release.verdict != "pass":
             raise ReleaseError(
                 f"{release} can't be promoted: its gates say {release.verdict!r}",
                 f"`luodi release show {release}` says why",
             )
-        with self.store.database.begin() as connection:
-            if channel == "live":
-                live = self._on(connection, release.name, "live")
-                if live == release.version:
-                    return
-                if live is not None:
-                    self._set(connection, release.name, "previous", live)
-            self._set(connection, release.name, channel, release.version)
-            self.store.database.log(connection, actor, f"release.{channel}", str(release))
+        if channel == "live":
+            live = self._on(connection, release.name, "live")
+            if live == release.version:
+                return
+            if live is not None:
+                self._set(connection, release.name, "previous", live)
+        self._set(connection, release.name, channel, release.version)
+        self.store.database.log(connection, actor, f"release.{channel}", str(release))
+
+    def clear_in(self, connection: Connection, name: str, channel: Channel) -> None:
+        """Leave a channel empty, in somebody's transaction."""
+        connection.execute(delete(channels).where(channels.c.name == name, channels.c.channel == channel))
+
+    def live_in(self, connection: Connection, name: str) -> int | None:
+        """The version that is live; None if none is."""
+        return self._on(connection, name, "live")
 
     def rollback(self, name: str, actor: str) -> tuple[Release, Release]:
         """Make the previous release live again; returns (now live, was live).

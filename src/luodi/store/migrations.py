@@ -342,6 +342,15 @@ tallies = Table(
     PrimaryKeyConstraint("experiment", "arm", "stage", "metric"),
 )
 
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("record", String(40), primary_key=True),  # id of the call
+    Column("time_ms", BigInteger, nullable=False),
+    Column("good", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
 
 def m001_initial(connection: Connection) -> None:
     for table in (events, releases, channels, api_keys, records, reply_cache):
@@ -381,7 +390,7 @@ def m006_webhooks(connection: Connection) -> None:
 
 
 def m007_experiments(connection: Connection) -> None:
-    for table in (experiments, tallies):
+    for table in (experiments, tallies, feedback):
         table.create(connection)
 
 

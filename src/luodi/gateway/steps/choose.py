@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from luodi.gateway.call import Call, Next, Reply
+from luodi.gateway.call import Call, Next, Outcome, Reply
+from luodi.gateway.experiment.shadow import seen
+from luodi.gateway.experiment.tally import Count, measure
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -15,7 +18,30 @@ class Choose:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._shadows = gateway.shadows
 
     async def __call__(self, call: Call, following: Next) -> Reply:
-        call.served = self._gateway.release_for(call)
-        return await following(call)
+        fleet = self._gateway.fleet
+        if call.served is not None:  # a shadow's call comes with its release
+            served = call.served
+        else:
+            served = call.served = fleet.choose(call)
+        served.users += 1
+        call.ending.append(served.left)
+        if not fleet.busy:
+            return await following(call)
+        shadow = fleet.shadows(call) if call.surface != "shadow" else None
+        if call.experiment and call.surface != "shadow":
+            call.ending.append(partial(self._count, call))
+        if shadow is None:
+            return await following(call)
+        asked = self._shadows.copy(call)
+        reply = await following(call)
+        return self._shadows.watch(asked, call, reply, *shadow)
+
+    def _count(self, call: Call, outcome: Outcome) -> None:
+        values = measure(call, outcome)
+        if values:
+            where = call.experiment
+            count = Count(where["id"], where["arm"], where["stage"], values)
+            self._gateway.writer.put("tally", count).add_done_callback(seen)

@@ -44,7 +44,7 @@ class Record:
             self._leave(call, Outcome(finish="cancelled"))
             raise
         except Exception as error:
-            outcome = Outcome(finish="error", error=_told(error))
+            outcome = Outcome(finish="error", error=_told(error), status=_status(error))
             _end(call, outcome)
             await self._write(call, outcome, [])
             raise
@@ -66,7 +66,7 @@ class Record:
                     yield piece
             ended = True
         except Exception as error:
-            outcome.finish, outcome.error = "error", _told(error)
+            outcome.finish, outcome.error, outcome.status = "error", _told(error), _status(error)
             ended = True
             _end(call, outcome)
             await self._write(call, outcome, said)
@@ -183,6 +183,10 @@ def _whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _whole(v) for k, v in value.items()}
     return [_whole(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def _status(error: Exception) -> int:
+    return error.status if isinstance(error, Problem) else 500
 
 
 def _told(error: Exception) -> str:
