@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 
 from luodi.engine import open_engine
 from luodi.errors import ReleaseError
+from luodi.evaluate.routing import FILE as ROUTE
+from luodi.evaluate.routing import Router
 from luodi.gateway.ledger.prices import machine_price, parse_price
 from luodi.gateway.upstream import EngineUpstream, HttpUpstream, Pool, Upstream
+from luodi.gateway.upstream.policy import POLICIES, ByDifficulty
 from luodi.gateway.upstream.probe import first_model
 from luodi.guard import AttackModel, Guard, GuardPolicy
 from luodi.knowledge import INDEX, Index
@@ -85,9 +88,10 @@ def _here(url: str) -> bool:
     return (urlsplit(url).hostname or "") in ("127.0.0.1", "::1", "localhost")
 
 
-def _own_pool(weights: Path, options: dict[str, Any]) -> Pool:
+def _own_pool(weights: Path, options: dict[str, Any], router: Router | None) -> Pool:
     """The release's own model: one upstream, or one for each pick where routing by difficulty chooses among them."""
     kind, usd_hour = str(options["engine"]), float(options["machine_usd_hour"])
+    own_only = options["privacy"] == "own-engines-only"
     upstreams: list[Upstream] = []
     if kind.startswith(("http://", "https://")):
         key = "env:LUODI_ENGINE_KEY" if "LUODI_ENGINE_KEY" in os.environ else ""
@@ -96,10 +100,15 @@ def _own_pool(weights: Path, options: dict[str, Any]) -> Pool:
                 "engine", kind, first_model(kind, key), key=key, own=_here(kind), price=machine_price(usd_hour)
             )
         )
-    else:
-        engine = open_engine(kind, weights, pick=options["pick"], threads=options["threads"])
-        upstreams.append(EngineUpstream(f"{engine.info.kind}/{options['pick']}", engine, usd_hour))
-    return Pool("answers", upstreams, own_only=options["privacy"] == "own-engines-only")
+        return Pool("answers", upstreams, own_only=own_only)
+    picks = ["small", "large"] if router is not None else [options["pick"]]
+    for pick in picks:
+        engine = open_engine(kind, weights, pick=pick, threads=options["threads"])
+        upstreams.append(EngineUpstream(f"{engine.info.kind}/{pick}", engine, usd_hour))
+    if router is not None:
+        upstreams[1].clock = upstreams[0].clock  # one machine, whose time is paid once
+        return Pool("answers", upstreams, ByDifficulty(router), own_only=own_only)
+    return Pool("answers", upstreams, own_only=own_only)
 
 
 def _other_pools(options: dict[str, Any]) -> dict[str, Pool]:
@@ -117,7 +126,8 @@ def _other_pools(options: dict[str, Any]) -> dict[str, Pool]:
                     takes=frozenset(u.get("takes", ["tools", "json_schema", "n", "logprobs"])),
                 )
             )  # fmt: skip
-        pools[spec["name"]] = Pool(spec["name"], upstreams, own_only=options["privacy"] == "own-engines-only")
+        policy = POLICIES[spec.get("route", "order")]
+        pools[spec["name"]] = Pool(spec["name"], upstreams, policy, own_only=options["privacy"] == "own-engines-only")
     return pools
 
 
@@ -132,12 +142,16 @@ def open_served(
     options: dict[str, Any],
     passport: dict[str, Any],
     digest: str = "",
+    route: Path | None = None,
 ) -> Served:
     """Open the parts of a release, wherever they lie."""
     check_privacy(options)
     model = AttackModel.load(guard) if guard is not None and guard.is_dir() else None
     pools = _other_pools(options)
-    pool = _own_pool(weights, options)
+    router = None
+    if options.get("route") == "difficulty" and route is not None and route.is_file():
+        router = Router.of(json.loads(route.read_bytes()))
+    pool = _own_pool(weights, options, router)
     if options.get("chat"):
         pools[f"{release.partition('@')[0]}/chat"] = pool
     return Served(
@@ -168,4 +182,5 @@ def open_release(verified: Verified, **changes: Any) -> Served:
         instructions=(folder / "prompts" / "answer.md").read_text("utf-8"),
         options=options,
         passport=verified.passport,
+        route=folder / "routes" / ROUTE,
     )

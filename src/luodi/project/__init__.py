@@ -63,10 +63,10 @@ def ignored(project: Project) -> list[str]:
     for source in project.knowledge:
         if source.source.startswith("knowledge:"):
             found.append(f"knowledge: {source.source!r} is no source of documents; it belongs under `data`")
-    if project.serve.route != "fixed":
-        found.append(
-            f"serve.route: {project.serve.route!r} is not built yet; serve.pick ({project.serve.pick}) answers"
-        )
+    if project.serve.route == "difficulty" and not {"large", "small"} <= set(project.compress.picks):
+        found.append("serve.route: difficulty needs both compress.picks, large and small; serve.pick answers")
+    if project.serve.route == "difficulty" and project.serve.engine.startswith("http"):
+        found.append("serve.route: difficulty needs an engine of this machine; the server at serve.engine answers")
     return found
 
 

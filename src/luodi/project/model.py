@@ -155,9 +155,8 @@ class ModelSpec(Part):
 
     name: str = Field(pattern=r"^[a-z0-9][a-zA-Z0-9._/-]{0,99}$", description="the name callers use")
     upstreams: list[UpstreamSpec] = Field(min_length=1, description="tried in this order, or as `route` says")
-    route: Literal["order", "cost", "latency", "load", "difficulty"] = Field(
-        "order",
-        description="order, cost, latency, load, or difficulty: the cheapest that is measured to be good enough",
+    route: Literal["order", "cost", "latency", "load"] = Field(
+        "order", description="which is tried first: order, cost, latency or load"
     )
 
 
@@ -212,7 +211,11 @@ class Serve(Part):
     port: int = Field(8470, ge=0, le=65535, description="port; 0 takes any that is free")
     threads: int = Field(0, ge=0, description="CPU threads of the engine; 0 takes all")
     route: Literal["fixed", "difficulty"] = Field(
-        "fixed", description="fixed: `pick` answers; difficulty is accepted and not built yet: `luodi check` says so"
+        "fixed",
+        description="fixed: `pick` answers; difficulty: the small weights where they are measured to be good enough",
+    )
+    route_margin: float = Field(
+        0.02, ge=0, le=1, description="worth of an answer, from 0 to 1, that routing may lose on average"
     )
     privacy: Literal["own-engines-only", "any"] = Field(
         "own-engines-only", description="whether an engine on another machine may be used"

@@ -3,6 +3,7 @@
 weights/     GGUF files, the tokenizer, luodi-model.json        guard/      the attack detector
 index/       the knowledge index                                prompts/    versioned with the release
 cards/       model card, data card                              serve.json  engine, passages, price
+routes/      which model answers, where one of two is chosen
 passport.json, passport.html, policy.json                       statement.json  the signature
 """
 
@@ -105,6 +106,8 @@ def _copy_parts(ctx: Context) -> None:
         for path in sorted(ctx.inputs["model"].glob(pattern)):
             copy(path, ctx.out / "weights" / path.name)
     copy(ctx.inputs["index"] / "index.sqlite", ctx.out / "index" / "index.sqlite")
+    if "routes" in ctx.inputs:
+        copy(ctx.inputs["routes"] / "route.json", ctx.out / "routes" / "route.json")
     for folder, target in (
         (ctx.inputs["guard"] / "attack-model", "guard/attack-model"),
         (ctx.inputs["cards"], "cards"),

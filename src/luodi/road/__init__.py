@@ -144,6 +144,7 @@ def _measures(loaded: Loaded) -> list[Stage]:
             _SERVE,
         ),
         Stage("parity", "luodi.evaluate.parity:run", common | {"prompts": evaluate.parity}, asked, (*_SERVE, *_MODEL)),
+        *_routes(loaded, common | {"gold": evaluate.gold}, asked),
         Stage("safety", "luodi.evaluate.safety:run", safety, {"guard": "guard", "thresholds": "thresholds"}),
         Stage(
             "acceptance",
@@ -155,9 +156,24 @@ def _measures(loaded: Loaded) -> list[Stage]:
     ]
 
 
+def routes(loaded: Loaded) -> bool:
+    """Whether a router between the two exported models is learned."""
+    serve = loaded.project.serve
+    both = {"large", "small"} <= set(loaded.project.compress.picks)
+    return serve.route == "difficulty" and both and not serve.engine.startswith("http")
+
+
+def _routes(loaded: Loaded, common: dict[str, Any], asked: dict[str, str]) -> list[Stage]:
+    if not routes(loaded):
+        return []
+    serve = loaded.project.serve
+    more = {"margin": serve.route_margin, "machine_usd_hour": serve.machine_usd_hour}
+    return [Stage("routes", "luodi.evaluate.routes:run", common | more, asked, _SERVE)]
+
+
 def _release(loaded: Loaded) -> list[Stage]:
     project = loaded.project
-    measured = {name: name for name in _MEASURED}
+    measured = {name: name for name in (*_MEASURED, *(["routes"] if routes(loaded) else []))}
     parts = {"index": "index", "guard": "guard", "model": "compress", "cards": "cards", "gates": "gates"}
     cards = {
         "name": project.name,
@@ -186,6 +202,8 @@ def _release(loaded: Loaded) -> list[Stage]:
             "release",
             "luodi.release.bundle:run",
             bundle,
-            parts | {"train": "train", "answers": "answers", "safety": "safety"},
+            parts
+            | {"train": "train", "answers": "answers", "safety": "safety"}
+            | ({"routes": "routes"} if routes(loaded) else {}),
         ),
     ]

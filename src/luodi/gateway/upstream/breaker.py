@@ -16,6 +16,7 @@ class Breaker:
 
     Attributes:
         latency_ms: time to the first piece, smoothed; 0 before the first.
+        took_ms: time to the last, smoothed.
         in_flight: calls that are running now.
     """
 
@@ -28,6 +29,7 @@ class Breaker:
         self._until = 0.0
         self._trying = False
         self.latency_ms = 0.0
+        self.took_ms = 0.0
         self.in_flight = 0
 
     @property
@@ -47,6 +49,9 @@ class Breaker:
 
     def first(self, ms: float) -> None:
         self.latency_ms = ms if not self.latency_ms else (1 - _SMOOTH) * self.latency_ms + _SMOOTH * ms
+
+    def took(self, ms: float) -> None:
+        self.took_ms = ms if not self.took_ms else (1 - _SMOOTH) * self.took_ms + _SMOOTH * ms
 
     def end(self, *, failed: bool | None, after_s: float = 0.0) -> None:
         """A call ended. `failed` is None if it says nothing of the upstream: the caller left, the request was bad."""

@@ -7,38 +7,18 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from luodi.gateway.call import Call, Outcome, Piece
 from luodi.gateway.ledger.prices import Price
 from luodi.gateway.problem import Problem, invalid
 from luodi.gateway.upstream.base import Order, Upstream, UpstreamError
 from luodi.gateway.upstream.breaker import Breaker
+from luodi.gateway.upstream.policy import Policy, in_order
 
 _TRIES = 2  # of one upstream
 _PAUSE_S = 0.2
 _FALLBACKS = 3  # upstreams tried for a call
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An upstream in the order of trying, and the reason for its place."""
-
-    upstream: Upstream
-    reason: str
-    about: dict[str, Any]
-
-
-class Policy(Protocol):
-    """Puts the upstreams that may answer a call in order. The pool has left out those that may not."""
-
-    def __call__(self, call: Call, upstreams: Sequence[tuple[Upstream, Breaker]]) -> list[Choice]: ...
-
-
-def in_order(call: Call, upstreams: Sequence[tuple[Upstream, Breaker]]) -> list[Choice]:
-    """The project file's order."""
-    return [Choice(u, "first in order" if n == 0 else "next in order", {}) for n, (u, _) in enumerate(upstreams)]
 
 
 Started = Callable[[Price], None]
@@ -135,6 +115,7 @@ class Pool:
                                 breaker.first((time.monotonic() - began) * 1000)
                             yield piece
                     failed = False
+                    breaker.took((time.monotonic() - began) * 1000)
                     return
                 except UpstreamError as error:
                     failed, after, last = error.retry, error.after_s, error
