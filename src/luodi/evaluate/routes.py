@@ -6,21 +6,22 @@ import time
 from typing import Any
 
 from luodi.engine import Request, Sampling, answer_all, open_engine
-from luodi.evaluate.answers import Item, Params, gold_items
+from luodi.evaluate.answers import Item, gold_items
+from luodi.evaluate.answers import Params as AnswerParams
 from luodi.evaluate.routing import FILE, Scored, features, learn, oracle
 from luodi.evaluate.scoring import word_f1
 from luodi.knowledge import DEFAULT_PROMPT, INDEX, Index, build_messages, ground, language_of
 from luodi.pipeline import Context, Measurement
 
 
-class RouteParams(Params):
+class Params(AnswerParams):
     margin: float
     machine_usd_hour: float
 
 
 def run(ctx: Context) -> None:
     """Inputs: `pairs`, `index`, `model`, `thresholds`."""
-    p: RouteParams = ctx.params
+    p: Params = ctx.params
     index = Index(ctx.inputs["index"] / INDEX)
     whole, without, _ = gold_items(ctx, index, p.passages, p.gold)
     index.close()
@@ -67,7 +68,7 @@ def run(ctx: Context) -> None:
 
 def _ask(ctx: Context, number: int, pick: str, items: list[Item]) -> list[tuple[float, float]]:
     """(worth, USD) of each answer as it is shown. An answer's share of the machine's time is that of its tokens."""
-    p: RouteParams = ctx.params
+    p: Params = ctx.params
     engine = open_engine(p.engine, ctx.inputs["model"], pick=pick, threads=p.threads)
     prompt = p.instructions or DEFAULT_PROMPT
     requests = [Request(build_messages(i.question, i.hits, prompt), Sampling(max_tokens=p.max_tokens)) for i in items]

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from led import Led, LedRoom
 
-from luodi.gateway.upstream import Pool
+from luodi.testing.led import Led, LedRoom
 
 
 @pytest.fixture
 def led(open_house: Callable[..., Any]) -> LedRoom:
     house = open_house()
     model = Led()
-    house.gateway.served.pools["chat"] = Pool("chat", [model])
     keys = [house.gateway.keys.create(f"person {n}", team="shop")[1] for n in range(3)]
-    return LedRoom(house, model, keys)
+    room = LedRoom(house, model, keys)
+    room.serve()
+    return room

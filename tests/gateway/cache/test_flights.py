@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from led import LedRoom
 
 from luodi.engine import Message, Sampling
 from luodi.gateway.cache.flight import Flight
 from luodi.gateway.call import Call, Outcome, Piece, Reply
 from luodi.gateway.upstream import UpstreamError
+from luodi.testing.led import LedRoom
 
 WORDS = ["one ", "two ", "three ", "four ", "five "]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from luodi.gateway.call import Outcome, Piece
 from luodi.gateway.ledger.prices import MachineClock, Price
-from luodi.gateway.upstream import Order
+from luodi.gateway.upstream import Order, Pool
 from luodi.gateway.upstream.base import bytes_bound
-from luodi.testing import AsgiReply, call
+from luodi.testing.asgi import AsgiReply, call
 
 PRICE = Price(1_000_000, 2_000_000, source="project")  # pico-dollars: 1,000 and 2,000 nano-dollars a token
 
@@ -24,6 +24,7 @@ class Led:
     takes: frozenset[str] = frozenset()
     streams: list[asyncio.Queue[Any]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)  # how each stream that is over ended
+    made: list[int] = field(default_factory=list)  # tokens that each stream has said
     name: str = "led"
     model: str = "led"
     own: bool = True
@@ -34,6 +35,8 @@ class Led:
     async def generate(self, order: Order, outcome: Outcome) -> AsyncGenerator[Piece, None]:
         queue: asyncio.Queue[Any] = asyncio.Queue()
         self.streams.append(queue)
+        number = len(self.made)
+        self.made.append(0)
         outcome.prompt_tokens = 10
         how = "left"
         try:
@@ -47,6 +50,7 @@ class Led:
                     yield Piece(finish="stop")
                     return
                 outcome.completion_tokens += 1
+                self.made[number] += 1
                 yield Piece(said)
         except asyncio.CancelledError:
             how = "cancelled"
@@ -88,7 +92,11 @@ class Reader:
         return False
 
     def text(self) -> str:
-        return self._parts[0].text() if self._parts else ""
+        return self._parts[0].text() if self._parts and self._parts[0].status == 200 else ""
+
+    def id(self) -> str:
+        """Of the call's record; "" before anything came."""
+        return self._parts[0].headers.get("x-request-id", "") if self._parts else ""
 
     async def leave(self) -> None:
         self.gone.set()
@@ -108,6 +116,10 @@ class LedRoom:
 
     def ask(self, question: str = "What is up?", person: int = 0, **more: Any) -> Reader:
         return Reader(self, question, self.keys[person], more)
+
+    def serve(self, name: str = "chat") -> None:
+        """Put the model behind a name, beside the release."""
+        self.house.gateway.served.pools[name] = Pool(name, [self.model])
 
     async def turn(self, seconds: float = 0.02) -> None:
         """Let everybody do what they can do."""
