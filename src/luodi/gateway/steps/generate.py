@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from luodi.gateway.call import Call, Next, Outcome, Piece, Reply
 from luodi.gateway.ledger.prices import Price
 from luodi.gateway.upstream import Order
+from luodi.gateway.upstream.pool import too_long
 from luodi.gateway.upstream.shape import Shape, needs_of
 from luodi.knowledge import Grounded, Grounder, abstain, build_messages
 
@@ -28,6 +29,11 @@ class Generate:
         if call.task == "moderate":
             outcome.kind, outcome.finish = "moderated", "stop"
             return Reply(_nothing(), outcome)
+        if call.task == "search":
+            outcome.kind, outcome.finish = "found", "stop"
+            return Reply(_nothing(), outcome)
+        if call.work is not None:
+            return Reply(call.work(call, outcome), outcome)
         if call.task == "embed":
             return Reply(self._embed(call, outcome), outcome)
         if call.task == "chat":
@@ -43,9 +49,9 @@ class Generate:
         """Pieces as the model sends them, within the time a call may take."""
         outcome.kind = "generated"
         pool = self._gateway.need_pool(call)
-        order = Order(call.messages, call.sampling, call.stream, call.options)
+        until = call.started + self._gateway.options.deadline_s
+        order = Order(call.messages, call.sampling, call.stream, call.options, until)
         shape = Shape.of(call.options)
-        deadline = self._gateway.options.deadline_s
         async with aclosing(
             pool.generate(call, order, outcome, lambda p: self._started(call, p), needs_of(call))
         ) as pieces:
@@ -55,8 +61,8 @@ class Generate:
                 if shape is not None:
                     shape.feed(piece)
                 yield piece
-                if time.monotonic() - call.started > deadline:
-                    raise _too_long(deadline)
+                if time.monotonic() > until:
+                    raise too_long()
         if shape is not None:
             shape.check()
 
@@ -68,9 +74,9 @@ class Generate:
             yield Piece(grounded.text)
             return
         served = call.release
-        order = Order(build_messages(call.question, call.hits, served.instructions), call.sampling)
+        until = call.started + self._gateway.options.deadline_s
+        order = Order(build_messages(call.question, call.hits, served.instructions), call.sampling, until=until)
         grounder = Grounder(call.question, call.hits)
-        deadline = self._gateway.options.deadline_s
         async with aclosing(served.pool.generate(call, order, outcome, lambda p: self._started(call, p))) as pieces:
             async for piece in pieces:
                 if piece.text:
@@ -78,8 +84,8 @@ class Generate:
                     shown = grounder.feed(piece.text)
                     if shown:
                         yield Piece(shown)
-                if time.monotonic() - call.started > deadline:
-                    raise _too_long(deadline)
+                if time.monotonic() > until:
+                    raise too_long()
         rest, grounded = grounder.finish()
         _fill(outcome, grounded)
         if rest:
@@ -94,12 +100,6 @@ class Generate:
 async def _nothing() -> AsyncGenerator[Piece, None]:
     return
     yield
-
-
-def _too_long(seconds: float) -> Exception:
-    from luodi.gateway.problem import Problem
-
-    return Problem(504, "timeout_error", f"the answer took longer than {seconds:g} s", code="deadline_exceeded")
 
 
 def _fill(outcome: Outcome, grounded: Grounded) -> None:

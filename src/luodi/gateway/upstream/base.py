@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol
 
 from luodi.engine import Message, Sampling
@@ -14,12 +15,14 @@ from luodi.gateway.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a model is asked. `options` are in OpenAI's chat form."""
+    """What a model is asked. `options` are in OpenAI's chat form; `until` is when nobody waits any longer, by
+    `time.monotonic()`."""
 
     messages: tuple[Message, ...]
     sampling: Sampling
     stream: bool = True
     options: dict[str, Any] = field(default_factory=dict)
+    until: float = inf
 
 
 class UpstreamError(Problem):

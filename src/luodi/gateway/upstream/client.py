@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -132,9 +133,10 @@ class _Connection(asyncio.Protocol):
 
     # the caller's side
 
-    async def _wait(self, seconds: float) -> None:
+    async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(seconds, self._late)
+        now = self._loop.time()
+        timer = self._loop.call_at(min(self._until, now + self._client.silence_s), self._late)
         try:
             await self._waiter
         finally:
@@ -142,10 +144,12 @@ class _Connection(asyncio.Protocol):
             self._waiter = None
 
     def _late(self) -> None:
-        self._error = TimeoutError(f"nothing came for {self._client.silence_s:g} s")
+        late = self._loop.time() >= self._until
+        self._error = TimeoutError("in time" if late else f"nothing came for {self._client.silence_s:g} s")
         self._wake()
 
-    async def ask(self, request: bytes) -> Response:
+    async def ask(self, request: bytes, seconds: float) -> Response:
+        self._until = self._loop.time() + seconds
         self._parser = httptools.HttpResponseParser(self)
         self._response = Response(self)
         self._began = self._ended = self._keep = False
@@ -153,7 +157,7 @@ class _Connection(asyncio.Protocol):
         while not self._began:
             if self._error is not None:
                 raise self._error
-            await self._wait(self._client.silence_s)
+            await self._wait()
         return self._response
 
     async def some(self) -> bytes:
@@ -162,7 +166,7 @@ class _Connection(asyncio.Protocol):
                 return b""
             if self._error is not None:
                 raise self._error
-            await self._wait(self._client.silence_s)
+            await self._wait()
         parts = self._parts
         data = parts.popleft() if len(parts) == 1 else b"".join(parts)
         parts.clear()
@@ -199,8 +203,8 @@ class Client:
         self._all: set[_Connection] = set()
         self.host_header = parts.netloc.rpartition("@")[2]
 
-    async def post(self, path: str, headers: dict[str, str], body: bytes) -> Response:
-        """Send a request; its status and headers are there when this returns.
+    async def post(self, path: str, headers: dict[str, str], body: bytes, seconds: float = inf) -> Response:
+        """Send a request; its status and headers are there when this returns. `seconds` is for the whole of it.
 
         Raises:
             OSError: the server can't be reached or breaks the connection. TimeoutError: it does not answer.
@@ -212,7 +216,7 @@ class Client:
         )
         connection = self._take() or await self._open()
         try:
-            return await connection.ask(request)
+            return await connection.ask(request, seconds)
         except BaseException:
             connection.abort()
             raise

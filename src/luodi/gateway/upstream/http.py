@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,7 +83,9 @@ class HttpUpstream:
 
     async def generate(self, order: Order, outcome: Outcome) -> AsyncGenerator[Piece, None]:
         try:
-            reply = await self._open().post(f"{self._path}/chat/completions", self._headers, self._body(order))
+            reply = await self._open().post(
+                f"{self._path}/chat/completions", self._headers, self._body(order), order.until - time.monotonic()
+            )
             try:
                 if reply.status != 200:
                     raise await self._refused(reply)

@@ -24,6 +24,10 @@ _FALLBACKS = 3  # upstreams tried for a call
 Started = Callable[[Price], None]
 
 
+def too_long() -> Problem:
+    return Problem(504, "timeout_error", "the answer took longer than a call may", code="deadline_exceeded")
+
+
 class Pool:
     """Upstreams under one name of a model.
 
@@ -122,6 +126,8 @@ class Pool:
                     tried.append({"upstream": upstream.name, "error": error.message[:200]})
                     if not first or not error.retry:
                         raise
+                    if time.monotonic() >= order.until:
+                        raise too_long() from error
                     outcome.prompt_tokens = outcome.completion_tokens = 0  # nothing was delivered of this try
                 finally:
                     if upstream.clock:
