@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit clean
+.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit bench-gateway clean
 
 help:
 	@echo "make demo       set up, build a release of the support template on real documents, serve it, ask it"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slow  the tests that take minutes: real models, a browser, PostgreSQL, Ray, fifty kills"
 	@echo "make bench-road measure the road's own figures into benchmarks/results"
 	@echo "make bench-audit measure the audit log: appends, verification, proofs"
+	@echo "make bench-gateway measure the gateway beside a bare proxy and LiteLLM"
 	@echo "make clean      remove the environment and the demo"
 
 setup: $(READY)
@@ -36,6 +37,7 @@ test: setup browser check
 
 test-slow: setup browser servers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
+	@scripts/clients
 	$(BIN)/python -m pytest -q -m slow
 
 check: setup
@@ -56,6 +58,7 @@ browser:
 
 servers:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(call install,postgresql)
+	@command -v redis-server >/dev/null || $(call install,redis-server)
 
 define install
 ( [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing $(1)" && apt-get update -qq && \
@@ -68,6 +71,9 @@ bench-road: setup
 
 bench-audit: setup
 	$(BIN)/python benchmarks/audit.py
+
+bench-gateway: setup
+	$(BIN)/python -m benchmarks.gateway
 
 clean:
 	rm -rf $(VENV) demo
