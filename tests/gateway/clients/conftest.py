@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,8 @@ def model(name: str, url: str) -> dict[str, Any]:
     return {"name": name, "upstreams": [upstream]}
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    root = tmp_path_factory.mktemp("clients") / "store"
+@contextmanager
+def running(root: Path) -> Iterator[Server]:
     store = Store(root)
     with ScriptedUpstream() as upstream:
         tiny_release(store, models=[model(name, upstream.url) for name in MODELS])
@@ -58,3 +58,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.wait(30)
             process.stdout.close()
             store.database.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("clients") / "store") as made:
+        yield made
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[Server]:
+    """One whose models have not failed yet: what fails too often is left alone for a while."""
+    with running(tmp_path / "store") as made:
+        yield made

@@ -21,7 +21,8 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_client(server: Any, client: str) -> None:
+def test_client(fresh_server: Any, client: str) -> None:
+    server = fresh_server
     server.upstream.left.clear()
     command = [str(PYTHON), str(HERE / f"with_{client}.py"), server.url, server.key]
     env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("PYTHON")}

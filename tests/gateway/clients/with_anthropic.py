@@ -80,7 +80,7 @@ def errors(url: str, key: str) -> None:
     with client(url, key) as c:
         for kind, sent, name in (
             (anthropic.NotFoundError, asked(model="claude"), "not_found_error"),
-            (anthropic.BadRequestError, asked() | {"top_k": 3}, "invalid_request_error"),
+            (anthropic.BadRequestError, asked() | {"extra_body": {"top_k": 3}}, "invalid_request_error"),
             (anthropic.InternalServerError, asked(model="failing"), "api_error"),
         ):
             try:

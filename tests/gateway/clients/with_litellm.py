@@ -60,7 +60,7 @@ def errors(url: str, key: str) -> None:
     for kind, more in (
         (litellm.NotFoundError, {"model": "gpt-x"}),
         (litellm.BadRequestError, {"model": "helpdesk", "n": 2}),
-        (litellm.InternalServerError, {"model": "failing"}),
+        (litellm.exceptions.BadGatewayError, {"model": "failing"}),
         (litellm.AuthenticationError, {"key": "luodi-wrong"}),
     ):
         asked: dict[str, Any] = {"url": url, "key": key} | more
@@ -75,7 +75,7 @@ def error_in_a_stream(url: str, key: str) -> None:
     try:
         list(ask(url, key, "a long text " * 20, "broken", stream=True))
         raise AssertionError("the stream ended well")
-    except (litellm.APIError, litellm.InternalServerError, litellm.APIConnectionError) as error:
+    except (litellm.APIError, litellm.exceptions.MidStreamFallbackError, litellm.APIConnectionError) as error:
         assert "out of memory" in str(error)
 
 

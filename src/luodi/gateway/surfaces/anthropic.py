@@ -40,6 +40,8 @@ _STOPPED = {"length": "max_tokens", "tool_calls": "tool_use", "content_filter": 
 class Messages(Base):
     """One message."""
 
+    id_headers: tuple[bytes, ...] = (b"x-request-id", b"request-id")
+
     def parse(self, body: Any, secret: str, headers: dict[str, str]) -> Call:
         body = object_of(body)
         check_fields(body, _OWN | _IGNORED | {"thinking"}, _REFUSED)

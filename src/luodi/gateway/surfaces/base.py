@@ -23,10 +23,12 @@ class Surface(Protocol):
     Attributes:
         stream: whether the caller asked for events; known after `parse`.
         failed: whether the events told of a failure.
+        id_headers: names under which this API's clients look for a request's id.
     """
 
     stream: bool
     failed: bool
+    id_headers: tuple[bytes, ...]
 
     def __init__(self, gateway: Gateway) -> None: ...
 
@@ -49,6 +51,8 @@ class Surface(Protocol):
 
 class Base:
     """A surface in OpenAI's manner. Those that stream say `_events`, and `_failure` if theirs has another form."""
+
+    id_headers: tuple[bytes, ...] = (b"x-request-id",)
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

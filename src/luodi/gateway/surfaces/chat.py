@@ -56,6 +56,8 @@ _KNOWN = _IGNORED | PASSED | _OWN
 class Chat:
     """One chat completion."""
 
+    id_headers: tuple[bytes, ...] = (b"x-request-id",)
+
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self.stream = False
