@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit bench-gateway clean
+.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit bench-cache bench-gateway clean
 
 help:
 	@echo "make demo       set up, build a release of the support template on real documents, serve it, ask it"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slow  the tests that take minutes: real models, a browser, PostgreSQL, Ray, fifty kills"
 	@echo "make bench-road measure the road's own figures into benchmarks/results"
 	@echo "make bench-audit measure the audit log: appends, verification, proofs"
+	@echo "make bench-cache how often a semantic hit is wrong"
 	@echo "make bench-gateway measure the gateway beside a bare proxy and LiteLLM"
 	@echo "make clean      remove the environment and the demo"
 
@@ -23,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,data,postgres,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,data,postgres,redis,semantic,dev]"
 	@touch $(READY)
 
 demo: setup
@@ -71,6 +72,9 @@ bench-road: setup
 
 bench-audit: setup
 	$(BIN)/python benchmarks/audit.py
+
+bench-cache: setup
+	$(BIN)/python -m benchmarks.cache
 
 bench-gateway: setup
 	$(BIN)/python -m benchmarks.gateway
