@@ -11,7 +11,17 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from luodi.project.gates import Gate
-from luodi.project.model import BaseModelSource, Machine, ModelSpec, Project, Source, Tokens, UpstreamSpec
+from luodi.project.model import (
+    BaseModelSource,
+    Machine,
+    ModelSpec,
+    Project,
+    Source,
+    Tokens,
+    ToolSpec,
+    UpstreamSpec,
+    WebhookSpec,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"(<!-- options -->\n).*?(<!-- end of options -->)", re.S)
@@ -31,6 +41,8 @@ def parts() -> dict[str, type[BaseModel]]:
     return found | {
         "a model (of serve.models)": ModelSpec,
         "an upstream (of a model)": UpstreamSpec,
+        "a webhook (of serve.webhooks)": WebhookSpec,
+        "a tool (of serve.tools)": ToolSpec,
         "a price by tokens": Tokens,
         "a price by the hour": Machine,
         "a source (of knowledge, data or guard)": Source,

@@ -1,14 +1,16 @@
 """Serves a tiny release with a fake engine in a process of its own; prints URL and key.
 
-python serving.py STORE DELAY [TEXT]
+python serving.py STORE DELAY [TEXT]      LUODI_TEST_OPTIONS: options of the gateway, as JSON
 """
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 
-from luodi.gateway import App, Gateway, open_release
+from luodi.gateway import App, Gateway, GatewayOptions, open_release
 from luodi.gateway.server import listen, serve
 from luodi.release import Registry, verify
 from luodi.store import Store
@@ -21,7 +23,8 @@ def main() -> None:
     engine = FakeEngine(text, delay=float(sys.argv[2]))
     with engine_kinds(fake=lambda folder, *, pick, threads: engine):
         served = open_release(verify(Registry(store).find("helpdesk"), store))
-    gateway = Gateway(served, store)
+    options = GatewayOptions(**json.loads(os.environ.get("LUODI_TEST_OPTIONS", "{}")))
+    gateway = Gateway(served, store, options)
     key_id, key = gateway.keys.create("test")
     try:
         serve(App(gateway), listen("127.0.0.1", 0), store, key, lambda url: print(url, key, flush=True))

@@ -25,6 +25,11 @@ COMMANDS = {
     "store": "List, show, verify and clear artifacts.",
     "lineage": "Where a row or an answer came from, and what became of it.",
     "key": "Make, list, limit and revoke API keys.",
+    "people": "People who sign in to the admin pages and the admin API, and their roles.",
+    "review": "Answers that wait for a person: appeals, and those for which too little speaks.",
+    "why": "Say why an answer is what it is.",
+    "webhook": "Test webhooks, see what was delivered, send it again.",
+    "mcp": "Offer a running gateway to a desktop assistant (MCP).",
     "audit": "Verify, prove, export and prune the log of calls and admin actions.",
     "doctor": "Name what is missing, and the command that mends it.",
 }

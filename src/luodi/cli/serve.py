@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import click
 
-from luodi.cli.context import loaded_of, show_of, store_of
+from luodi.cli.context import loaded_of, root_of, show_of, store_of
 
 
 @click.command()
@@ -60,7 +60,7 @@ def command(
         stack.callback(sock.close)
         bound, bound_port = sock.getsockname()[:2]
         url = f"http://{f'[{bound}]' if ':' in bound else bound}:{bound_port}"
-        options = asdict(GatewayOptions.of(serving))
+        options = asdict(GatewayOptions.of(serving, root_of(ctx)))
         what = Served(
             str(store.root), loaded.project.store, str(found), options, release is None, engine, threads, "", url
         )

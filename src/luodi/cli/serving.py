@@ -85,7 +85,7 @@ def run_key(store: Store, release: str) -> Iterator[str]:
     try:
         yield key
     finally:
-        keys.revoke(key_id)
+        keys.revoke(key_id, tell=False)  # its time is over, which is no news
 
 
 def run_many(what: Served, sock: socket.socket, count: int, ready: Callable[[], Any]) -> None:

@@ -7,14 +7,16 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Any, Literal, Protocol
+from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import parse_qs
 
 from luodi.gateway.background import Background
 from luodi.gateway.call import Call, Piece, Reply
 from luodi.gateway.core import Gateway
 from luodi.gateway.idempotency import HEADER, Idempotency
+from luodi.gateway.mcp import PATH as MCP_PATH
+from luodi.gateway.mcp import McpServer
 from luodi.gateway.openapi import document
 from luodi.gateway.problem import Problem, internal
 from luodi.gateway.surfaces import SURFACES, Surface
@@ -35,6 +37,10 @@ from luodi.gateway.wire import (
     unless_gone,
 )
 
+if TYPE_CHECKING:
+    from luodi.gateway.admin.app import Admin
+
+_ADMIN = ("/admin/", "/v1/records/")
 _log = logging.getLogger("luodi.gateway")
 
 
@@ -52,6 +58,9 @@ class App:
         self.pages = pages
         self._page_key = page_key
         self._idempotency = Idempotency(gateway)
+        self._background = Background(gateway)
+        self._mcp = McpServer(gateway) if gateway.options.mcp else None
+        self._admin: Admin | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -62,6 +71,9 @@ class App:
                 await self._serve(surface(self.gateway), scope, receive, send)
                 return
             try:
+                if scope["path"].startswith(_ADMIN):
+                    await (await self._opened_admin())(scope, receive, send)
+                    return
                 await self._http(scope, receive, send)
             except Problem as problem:
                 told = error_of(problem) if scope["path"].startswith("/v1/messages") else problem.body()
@@ -79,7 +91,7 @@ class App:
             body = await read_body(receive)
             given = {k.decode(): v.decode("latin-1") for k, v in scope["headers"]}
             call = surface.parse(parse_json(body), secret_of(scope), given)
-            call.headers.append((b"x-request-id", call.id.encode()))
+            call.headers += [(name, call.id.encode()) for name in surface.id_headers]
             if "cache-control" in given:
                 call.caching = caching(given["cache-control"])
             key = given.get(HEADER)
@@ -92,11 +104,11 @@ class App:
         except Problem as problem:
             if call is None:
                 problem = await self._unknown(scope) or problem  # a stranger learns nothing of what is served
-            headers = [_new_id()] if call is None else [*call.headers, _took(call)]
+            headers = _new_ids(surface) if call is None else [*call.headers, _took(call)]
             await send_json(send, problem.status, surface.problem(problem), [*headers, *problem.headers])
         except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
             _log.exception("a call failed")
-            await send_json(send, 500, surface.problem(internal()), [_new_id()] if call is None else call.headers)
+            await send_json(send, 500, surface.problem(internal()), _new_ids(surface) if call is None else call.headers)
 
     async def _answer(self, surface: Surface, call: Call, send: Send) -> None:
         reply = await self.gateway.handle(call)
@@ -118,9 +130,13 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
+        if path in ("/health", "/openapi.json") and method not in ("GET", "HEAD"):
+            raise _wrong_method(method, "GET, HEAD")
         if path == "/health":
             await send_json(send, 200, {"status": "ok", "release": self.gateway.served.release})
-        elif path == "/openapi.json" and method == "GET":
+        elif path == MCP_PATH and self._mcp is not None:
+            await self._mcp.serve(scope, receive, send, await self._unknown(scope))
+        elif path == "/openapi.json":
             await send_json(send, 200, document())
         elif path == "/v1/models" or path.startswith("/v1/models/"):
             if method != "GET":
@@ -139,6 +155,14 @@ class App:
             await self._page(scope, send)
         else:
             raise Problem(404, "not_found_error", f"there is nothing at {path}", code="not_found")
+
+    async def _opened_admin(self) -> Admin:
+        """Loaded with the first request: who only calls needs none of its libraries."""
+        if self._admin is None:
+            admin = await asyncio.to_thread(_open_admin, self.gateway)
+            if self._admin is None:
+                self._admin = admin
+        return self._admin
 
     async def _unknown(self, scope: Scope) -> Problem | None:
         """The refusal of a caller whose key is not known."""
@@ -165,13 +189,18 @@ class App:
         await send_body(send, page.status, page.body, headers)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
+        running = AsyncExitStack()
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._background = Background(self.gateway)
                 self._background.start()
+                if self._mcp is not None:
+                    await running.enter_async_context(self._mcp.running())
             else:
+                await running.aclose()
                 await self._background.stop()
+                if self._admin is not None:
+                    await asyncio.to_thread(self._admin.close)
                 await self.gateway.stop()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
@@ -205,6 +234,16 @@ async def _all(first: asyncio.Future[Piece | None], rest: AsyncGenerator[Piece, 
             yield piece
             async for piece in rest:
                 yield piece
+
+
+def _open_admin(gateway: Gateway) -> Admin:
+    from luodi.gateway.admin.app import Admin
+
+    return Admin(gateway)
+
+
+def _new_ids(surface: Surface) -> list[tuple[bytes, bytes]]:
+    return [(name, _new_id()[1]) for name in surface.id_headers]
 
 
 def _new_id() -> tuple[bytes, bytes]:

@@ -8,9 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 from luodi.errors import LuodiError
+from luodi.gateway.events import emit
 from luodi.gateway.experiment import look
 from luodi.gateway.idempotency import purge
 from luodi.gateway.ledger.workers import recover
+from luodi.gateway.webhooks import Breakers, Sender, open_hooks
+from luodi.gateway.webhooks import purge as purge_deliveries
 from luodi.store.audit import Checkpointer, retain
 
 if TYPE_CHECKING:
@@ -30,9 +33,13 @@ class Background:
         self._tasks: list[asyncio.Task[None]] = []
         options = gateway.options
         self._checkpointer = Checkpointer(gateway.store, options.anchors, seconds=options.checkpoint_s)
+        hooks = open_hooks(options.webhooks, plain=options.outside_plain)
+        self._sender = Sender(gateway.store, hooks)
+        self._breakers = Breakers() if any(h.wants("breaker.opened") for h in hooks.values()) else None
 
     def start(self) -> None:
         self._checkpointer.start()
+        self._sender.start()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(work, name="background") for work in (self._run(), self._follow())]
 
@@ -43,6 +50,7 @@ class Background:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await self._sender.stop()
         await self._checkpointer.close()
 
     async def _follow(self) -> None:
@@ -69,6 +77,11 @@ class Background:
                 lost = await asyncio.to_thread(recover, self._gateway.store)
                 if lost:
                     _log.warning("settled %d calls of a worker that was killed", len(lost))
+                if self._breakers is not None:
+                    served = self._gateway.served
+                    opened = self._breakers.opened({p.name: p for p in (served.pool, *served.pools.values())}.values())
+                    if opened:
+                        await asyncio.to_thread(self._tell, opened)
                 if time.monotonic() - retained > _RETAIN_S:
                     retained = time.monotonic()
                     await asyncio.to_thread(self._retain)
@@ -77,8 +90,14 @@ class Background:
             except Exception:
                 _log.exception("background work failed")
 
+    def _tell(self, opened: list[dict[str, str]]) -> None:
+        with self._gateway.store.database.begin() as connection:
+            for data in opened:
+                emit(connection, "breaker.opened", data)
+
     def _retain(self) -> None:
         purge(self._gateway.store)
+        purge_deliveries(self._gateway.store)
         options = self._gateway.options
         retain(
             self._gateway.store,

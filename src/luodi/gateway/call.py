@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from luodi.gateway.served import Served
     from luodi.gateway.steps.limit import Hold
 
-Kind = Literal["", "generated", "extracted", "abstained", "refused", "embedded", "moderated"]
+Kind = Literal["", "generated", "extracted", "abstained", "refused", "embedded", "moderated", "found", "called"]
 Finish = Literal["", "stop", "length", "tool_calls", "cancelled", "error", "content_filter"]
-Task = Literal["answer", "chat", "embed", "moderate"]
-"""answer: from the release's documents. chat: a model alone, behind the same steps. embed, moderate: as they say."""
+Task = Literal["answer", "chat", "embed", "moderate", "search", "tool"]
+"""answer: from the release's documents. chat: a model alone, behind the same steps. embed, moderate: as they say.
+search: passages without an answer. tool: an operation of another system."""
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class Call:
         options: parameters of OpenAI's chat form that go to models which take them (tools, response_format, n,
             logprobs, …); empty for an answer from documents.
         texts: what is to be embedded or judged.
+        work: what a tool does, once all steps have let the call pass.
         user: the end user as the caller names them; experiments stick to it.
         question: what was said last, judged and masked by the guard.
         headers: for the response, whether the call is answered or refused.
@@ -50,6 +52,7 @@ class Call:
     stream: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
+    work: Callable[[Call, Outcome], AsyncGenerator[Piece, None]] | None = None
     secret: str = ""
     principal: Principal | None = None
     user: str = ""

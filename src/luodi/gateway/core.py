@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from luodi.engine import Message, Sampling
+from luodi.gateway.admin.reviews import queue
 from luodi.gateway.cache.answers import open_answers
 from luodi.gateway.cache.database import Keeper
 from luodi.gateway.call import Call, Reply, Task
@@ -49,7 +50,7 @@ class Gateway:
         self.worker = Worker(store)
         self.writer = GroupWriter(
             store.database,
-            {"reserve": reserve, "settle": settle, "cache": Keeper(), "tally": add},
+            {"reserve": reserve, "settle": settle, "cache": Keeper(), "tally": add, "review": queue},
             durable=frozenset({"settle"}),
             load=lambda: self.admission.running,
         )
@@ -73,7 +74,7 @@ class Gateway:
 
     def pool_of(self, call: Call) -> Pool | None:
         """The models that may answer a call; None if it needs none."""
-        if call.task == "moderate":
+        if call.task in ("moderate", "search", "tool"):
             return None
         return call.release.pool if call.task == "answer" else call.release.pools.get(call.model)
 
@@ -103,7 +104,7 @@ class Gateway:
             Problem: there is nothing to answer.
         """
         question = ""
-        if task == "answer":
+        if task in ("answer", "search"):
             if not messages or messages[-1].role != "user" or not messages[-1].content.strip():
                 raise invalid("the last message must be the user's and must not be empty", "messages")
             question = messages[-1].content

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import delete, insert, or_, select, update
 
 from luodi.errors import LuodiError
+from luodi.gateway.events import emit
 from luodi.gateway.ledger.limits import Scope, scopes_of
 from luodi.store import Store, short_id
 from luodi.store.database import now_ms
@@ -106,13 +107,19 @@ class ApiKeys:
             self._log(connection, actor, "key.rotated", key_id, overlap_s=int(overlap_s))
         return secret
 
-    def revoke(self, key_id: str, *, actor: str = "") -> None:
-        """Raises: LuodiError if there is no such key."""
+    def revoke(self, key_id: str, *, actor: str = "", tell: bool = True) -> None:
+        """Refuse a key from now on. `tell` says whether webhooks are told.
+
+        Raises:
+            LuodiError: there is no such key.
+        """
         with self._store.database.begin() as connection:
             done = connection.execute(update(keys).where(keys.c.id == key_id).values(revoked_ms=now_ms()))
             if done.rowcount == 0:
                 raise LuodiError(f"there is no key {key_id!r}", "`luodi key ls` lists them")
             self._log(connection, actor, "key.revoked", key_id)
+            if tell:
+                emit(connection, "key.revoked", {"key": key_id})
 
     def _log(self, connection: Any, actor: str, kind: str, key_id: str, **data: Any) -> None:
         self._store.database.log(connection, actor or self._store.keys.owner(), kind, key_id, **data)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from luodi.project.model import Serve
@@ -30,9 +31,17 @@ class GatewayOptions:
     shared_cache: bool = False
     redis: str = ""
     ping_s: float = 15.0
+    review_below: float = 0.0
+    proxies: tuple[str, ...] = ()
+    webhooks: tuple[dict[str, Any], ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
+    mcp: bool = False
+    mcp_hosts: tuple[str, ...] = ()
+    outside_plain: bool = False  # whether webhooks and tools of other machines may be called without TLS
 
     @classmethod
-    def of(cls, serve: Serve) -> GatewayOptions:
+    def of(cls, serve: Serve, folder: Path | None = None) -> GatewayOptions:
+        """Files that `serve` names are looked for from `folder`, by default where the process runs."""
         limiting, cache, audit = serve.limiting, serve.cache, serve.audit
         return cls(
             in_flight=limiting.in_flight, queued=limiting.queued, queue_wait_s=limiting.wait,
@@ -40,4 +49,10 @@ class GatewayOptions:
             content_days=audit.content_days, record_days=audit.record_days, checkpoint_s=audit.checkpoint,
             anchors=tuple(audit.anchors), exact_cache=cache.exact, semantic_cache=cache.semantic,
             similarity=cache.similarity, cache_minutes=cache.minutes, shared_cache=cache.shared, redis=serve.redis,
+            review_below=serve.review_below, proxies=tuple(serve.proxies),
+            webhooks=tuple(w.model_dump(mode="json") for w in serve.webhooks),
+            tools=tuple(
+                t.model_dump(mode="json") | {"openapi": str((folder or Path.cwd()) / t.openapi)} for t in serve.tools
+            ),
+            mcp=serve.mcp, mcp_hosts=tuple(serve.mcp_hosts), outside_plain=serve.privacy == "any",
         )  # fmt: skip

@@ -67,6 +67,8 @@ def ignored(project: Project) -> list[str]:
         found.append("serve.route: difficulty needs both compress.picks, large and small; serve.pick answers")
     if project.serve.route == "difficulty" and project.serve.engine.startswith("http"):
         found.append("serve.route: difficulty needs an engine of this machine; the server at serve.engine answers")
+    if project.serve.tools and not project.serve.mcp:
+        found.append("serve.tools: they are offered over MCP only, and serve.mcp is false")
     return found
 
 

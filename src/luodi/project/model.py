@@ -202,6 +202,33 @@ class Audit(Part):
     )
 
 
+class WebhookSpec(Part):
+    """Where events are sent, signed as the Standard Webhooks specification says."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-zA-Z0-9._-]{0,59}$", description="how commands and logs name it")
+    url: str = Field(pattern=r"^https?://", description="address of the receiver; https, unless it is this machine")
+    secret: str = Field(
+        pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$",
+        description="env:NAME, the variable that holds whsec_… (two with a space between while one is replaced)",
+    )
+    events: list[
+        Literal["budget.reached", "release.rolled_back", "review.waiting", "key.revoked", "breaker.opened"]
+    ] = Field([], description="which events it is sent; empty: all")
+
+
+class ToolSpec(Part):
+    """Operations of another system's API, offered as tools."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,29}$", description="the tools are named NAME_OPERATION")
+    openapi: str = Field(min_length=1, description="its OpenAPI 3.0 or 3.1 file, JSON or YAML")
+    base_url: str = Field(pattern=r"^https?://", description="where the API is; the file's own `servers` do not count")
+    allow: list[str] = Field(min_length=1, description="operationIds that may be called; no other is")
+    auth: str = Field(
+        "", pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$", description="env:NAME, the variable that holds the API's key"
+    )
+    writes: bool = Field(False, description="whether operations other than GET may be called")
+
+
 class Serve(Part):
     engine: str = Field(
         "openvino", description="openvino, llama, transformers, or the URL of an OpenAI-compatible server"
@@ -228,6 +255,21 @@ class Serve(Part):
     limiting: Limiting = Field(Limiting(), description="how many calls run and wait, and for how long")
     cache: Cache = Field(Cache(), description="answers given again")
     audit: Audit = Field(Audit(), description="the log of calls and admin actions")
+    webhooks: list[WebhookSpec] = Field([], description="other systems that are told of events")
+    tools: list[ToolSpec] = Field([], description="operations of other systems that callers may use over MCP")
+    mcp: bool = Field(
+        False, description="whether /mcp offers the release and the tools to MCP clients; needs the extra mcp"
+    )
+    mcp_hosts: list[str] = Field(
+        [], description="names under which /mcp may be asked for, beside localhost and bare addresses"
+    )
+    review_below: float = Field(
+        0.0, ge=0, le=1, description="confidence under which an answer waits for a person to look at it; 0 is off"
+    )
+    proxies: list[str] = Field(
+        [],
+        description="addresses or networks of proxies that are believed about HTTPS; one on this machine always is",
+    )
     redis: str = Field("", description="redis://… for limits and cache that several machines share")
     workers: int = Field(1, ge=1, le=64, description="processes that serve")
     passages: int = Field(3, ge=1, le=10, description="passages shown to the model")

@@ -55,13 +55,14 @@ class CacheConformance:
     @pytest.mark.parametrize("by", ["subject", "release", "record"])
     def test_erased_by_subject_release_or_call(self, by: str) -> None:
         async def work(mine: CacheStore, other: CacheStore, settle: Callable[[], Awaitable[None]]) -> None:
-            gone = entry("a", scope="s", **{by: "gone"})
+            about: Any = {by: "gone"}
+            gone = entry("a", scope="s", **about)
             stays = entry("b", scope="s")
             for each in (gone, stays):
                 mine.put(each)
             await settle()
             before = await other.news()
-            assert await other.delete(**{by: "gone"}) == 1
+            assert await other.delete(**about) == 1
             assert await mine.get(gone.key) is None and await mine.get(stays.key) is not None
             after = await mine.news("s", "e/1")
             assert before is not None and after is not None and after.epoch > before.epoch

@@ -47,7 +47,7 @@ class Fleet:
         if pinned is not None and pinned is not self.live:
             return pinned
         plan = self._split
-        if plan is None or (call.task == "answer" and "@" in call.model):
+        if plan is None or call.task == "tool" or (call.task == "answer" and "@" in call.model):
             return self.live
         arm = arm_of(plan, who(call))
         served = self._open.get(arm)
@@ -59,7 +59,7 @@ class Fleet:
     def shadows(self, call: Call) -> tuple[Plan, Served] | None:
         """The release that answers a copy of a call, unseen."""
         plan = self._shadow
-        if plan is None or call.experiment:
+        if plan is None or call.experiment or call.task == "tool":  # what a tool does must not be done twice
             return None
         release, share = plan.arms[0]
         served = self._open.get(release)

@@ -47,8 +47,10 @@ def _parse(data: str | None) -> Limits:
     return Limits(**json.loads(data)) if data else Limits()
 
 
-def set_limits(store: Store, scope: str, changes: dict[str, int | None]) -> Limits:
+def set_limits(store: Store, scope: str, changes: dict[str, int | None], *, actor: str = "") -> Limits:
     """Change the named limits of a scope; None takes one away. Effective on every worker within a second.
+
+    `actor` is who changes them; by default who owns the store.
 
     Raises:
         LuodiError: no such limit, or a value that is negative.
@@ -66,7 +68,7 @@ def set_limits(store: Store, scope: str, changes: dict[str, int | None]) -> Limi
         new = Limits(**(asdict(_parse(row)) | changes))
         connection.execute(delete(table).where(table.c.scope == scope))
         connection.execute(insert(table).values(scope=scope, data=json.dumps(asdict(new), sort_keys=True)))
-        store.database.log(connection, store.keys.owner(), "limits.set", scope, **asdict(new))
+        store.database.log(connection, actor or store.keys.owner(), "limits.set", scope, **asdict(new))
     return new
 
 

@@ -3,6 +3,7 @@
 record        on the way out: what became of the call, settled and durable before the caller is told it is done
 authenticate  who calls
 choose        which release serves this caller
+review        out: an answer for which too little speaks waits for a person; not in the list where the policy asks none
 admit         how many calls run at once, and who waits
 limit         requests, tokens and money: the worst case is held
 label         out: says that the text was generated, and by what; refusals too
@@ -27,6 +28,7 @@ from luodi.gateway.steps.knowledge import Knowledge
 from luodi.gateway.steps.label import Label
 from luodi.gateway.steps.limit import Limit
 from luodi.gateway.steps.record import Record
+from luodi.gateway.steps.review import Review
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -38,6 +40,7 @@ def steps(gateway: Gateway) -> list[Step]:
         Record(gateway),
         Authenticate(gateway),
         Choose(gateway),
+        *([Review(gateway)] if gateway.options.review_below > 0 else []),
         Admit(gateway),
         Limit(gateway),
         Label(gateway),

@@ -38,11 +38,13 @@ class GuardStep:
         """The result that blocks, if one does. The last turn's verdicts are kept, of earlier ones what is not "allow".
 
         An answer reads the question only; a chat sends its whole history to the model, so all of it is judged.
+        What a tool is given is judged and not masked: an order is found by its number.
         What tools brought is untrusted text; what the assistant and the caller's own system said is masked only.
         """
         messages = list(call.messages)
         last = len(messages) - 1
-        places = range(last + 1) if call.task == "chat" else range(last, last + 1) if call.task == "answer" else ()
+        one = call.task in ("answer", "search", "tool")
+        places = range(last + 1) if call.task == "chat" else range(last, last + 1) if one else ()
         changed = False
         for place in places:
             m = messages[place]
@@ -58,7 +60,9 @@ class GuardStep:
                 verdicts += [v for v in result.verdicts if v.action != "allow"]
             if result.action == "block":
                 return result
-            if result.text != m.content:
+            if result.text != m.content and call.task == "tool":
+                call.personal = True
+            elif result.text != m.content:
                 call.personal = changed = True
                 messages[place] = replace(m, content=result.text, parts=_masked_parts(guard, m))
         if changed:

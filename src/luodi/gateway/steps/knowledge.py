@@ -26,11 +26,11 @@ class Knowledge:
         pass
 
     async def __call__(self, call: Call, following: Next) -> Reply:
-        if call.task != "answer":
+        if call.task not in ("answer", "search"):
             return await following(call)
         served = call.release
         hits, verdicts = await asyncio.to_thread(_search, served, call.question)
-        if await asyncio.to_thread(sufficient, served.index, call.question, hits):
+        if call.task == "search" or await asyncio.to_thread(sufficient, served.index, call.question, hits):
             call.hits = hits
         else:
             call.nearest = hits

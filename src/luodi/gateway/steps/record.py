@@ -120,7 +120,7 @@ class Record:
             commitment, sealed = self._gateway.sealer.seal(call.id, content)
             body["content"] = commitment
             payload = (call.subject, sealed)
-        row = LogRow(call.id, now, "call", key_id, subject, result, cost, body)
+        row = LogRow(call.id, now, "tool" if call.task == "tool" else "call", key_id, subject, result, cost, body)
         tokens = outcome.prompt_tokens + outcome.completion_tokens
         return Settlement(
             self._worker, hold.scopes if hold else (), hold.held if hold else (), hold.nano_usd if hold else 0,
