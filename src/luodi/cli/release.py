@@ -117,6 +117,7 @@ def promote(ctx: click.Context, reference: str, channel: str) -> None:
 @click.pass_context
 def rollback(ctx: click.Context, name: str | None) -> None:
     """Make the previous release live again; it is verified first, and nothing is rebuilt."""
+    from luodi.gateway.events import emit
     from luodi.release import Registry
     from luodi.release import verify as check
 
@@ -124,5 +125,5 @@ def rollback(ctx: click.Context, name: str | None) -> None:
     registry = Registry(store)
     wanted = _name(ctx, name)
     check(registry.find(f"{wanted}@previous"), store)
-    now, was = registry.rollback(wanted, store.keys.owner())
+    now, was = registry.rollback(wanted, store.keys.owner(), emit)
     out.line(out.say("rolled_back", now=now, was=was), now=str(now), was=str(was))

@@ -59,7 +59,7 @@ class Background:
             try:
                 await self._gateway.fleet.turn()
                 if self._gateway.fleet.busy:
-                    for plan in await asyncio.to_thread(look, self._gateway.store):
+                    for plan in await asyncio.to_thread(look, self._gateway.store, emit):
                         _log.warning("%s %s: %s %s", plan.kind, plan.id, plan.state, plan.reason)
                     await self._gateway.fleet.turn()
             except LuodiError as error:  # tried again in a moment

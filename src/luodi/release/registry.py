@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -139,8 +140,13 @@ class Registry:
         """The version that is live; None if none is."""
         return self._on(connection, name, "live")
 
-    def rollback(self, name: str, actor: str) -> tuple[Release, Release]:
+    def rollback(
+        self, name: str, actor: str, tell: Callable[[Connection, str, dict[str, str]], object] = lambda *_: None
+    ) -> tuple[Release, Release]:
         """Make the previous release live again; returns (now live, was live).
+
+        Args:
+            tell: is told of it, inside the transaction that does it.
 
         Raises:
             ReleaseError: there is nothing to go back to.
@@ -157,6 +163,8 @@ class Registry:
             self._set(connection, name, "live", previous)
             self._set(connection, name, "previous", live)
             self.store.database.log(connection, actor, "release.rollback", f"{name}@{previous}", was=live)
+            told = {"release": f"{name}@{live}", "to": f"{name}@{previous}", "reason": f"rolled back by {actor}"}
+            tell(connection, "release.rolled_back", told)
         return known[previous], known.get(live) or was
 
     @staticmethod

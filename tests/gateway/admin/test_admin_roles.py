@@ -54,6 +54,7 @@ CALLS = {
     "GET /v1/records/{record}/why": ("admin auditor", "admin auditor reviewer"),
     "GET /v1/records/{record}/proof": ("admin auditor", "admin auditor"),
     "POST /v1/records/{record}/review": ("", ""),
+    "POST /v1/records/{record}/feedback": ("", ""),
 }
 REFUSED = {401, 403, 404}
 ENTRIES = [pytest.param(e, id=f"{e.method} {e.path}") for e in TABLE]

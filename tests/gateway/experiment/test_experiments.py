@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import text
 
 from luodi.errors import LuodiError
-from luodi.gateway import Gateway
+from luodi.gateway import App, Gateway
 from luodi.gateway.experiment import Count, Plan, add, find, findings, look, read_store, start, stop
 from luodi.gateway.experiment.fleet import arm_of
 from luodi.release import Registry
 from luodi.store.audit import verify as verify_log
 from luodi.store.tx import tx_of
-from luodi.testing import FakeEngine
+from luodi.testing import FakeEngine, call
 
 
 def run(work: Callable[[], Awaitable[Any]]) -> Any:
@@ -267,3 +267,34 @@ def test_a_shadow_answers_unseen(several: Any) -> None:
     shadows = [r for r in rows if r[0] == "shadow"]
     assert shadows and all(r[1] == "helpdesk@2" for r in shadows)
     assert json.loads(shadows[0][2])["surface"] == "shadow"
+
+
+def test_what_people_say_counts_for_the_release_that_answered(several: Any) -> None:
+    gateway = several.open()
+    plan = start(several.store, "ab", [("helpdesk@2", 0.5)], actor="test")
+
+    async def mark(record: str, key: str, **body: Any) -> int:
+        reply = await call(App(gateway), "POST", f"/v1/records/{record}/feedback", body=body, key=key)
+        return reply.status
+
+    async def work() -> list[str]:
+        await gateway.fleet.turn()
+        records = []
+        for n in range(20):
+            records.append((await several.ask(gateway, user=f"u{n}")).headers["x-request-id"])
+        await settle(gateway)
+        stranger = gateway.keys.create("stranger")[1]
+        assert await mark(records[0], stranger, good=False) == 404
+        assert await mark(records[0], several.key, good="perhaps") == 400
+        for record in records:
+            assert await mark(record, several.key, good=False, note="It is wrong.") == 200
+        assert await mark(records[0], several.key, good=True) == 200, "a mark may be changed"
+        return records
+
+    run(work)
+    bad = {arm: read_store(several.store, plan.id)[arm][0]["bad"] for arm in ("helpdesk@1", "helpdesk@2")}
+    assert sum(t.n for t in bad.values()) == 20 and sum(t.total for t in bad.values()) == 19
+    assert kinds(several).count("feedback") == 21
+    with several.store.database.begin() as c:
+        bodies = [r[0] for r in c.execute(text("SELECT body FROM log WHERE kind='feedback'")).all()]
+    assert not any("wrong" in b for b in bodies), "the note is not in the log"

@@ -18,6 +18,7 @@ from luodi.gateway.admin.endpoints import (
     budgets,
     describe,
     experiments,
+    feedback,
     keys,
     logs,
     people,
@@ -137,4 +138,6 @@ TABLE: tuple[Entry, ...] = (
            own=True),
     _entry("POST", "/v1/records/{record}/review", NOBODY, reviews.ask, "Appeal to a person", body=reviews.Appeal,
            own=True, log=("review.asked",)),
+    _entry("POST", "/v1/records/{record}/feedback", NOBODY, feedback.give, "Say that an answer was good or bad",
+           body=feedback.Mark, own=True, log=("feedback",)),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from luodi.store.database import now_ms
 from luodi.store.tx import tx_of
 
 ACTOR = "luodi canary"
-Tell = Callable[[Connection, str, dict[str, Any]], None]
+Tell = Callable[[Connection, str, dict[str, Any]], object]
 """Told of an event: its kind and its data."""
 
 

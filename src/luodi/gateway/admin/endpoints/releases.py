@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from luodi.errors import ReleaseError
 from luodi.gateway.admin.asked import Asked, Body
+from luodi.gateway.events import emit
 from luodi.gateway.problem import Problem
 from luodi.release import Registry, Release, verify
 
@@ -33,7 +34,7 @@ def promote(asked: Asked) -> dict[str, Any]:
 def rollback(asked: Asked) -> dict[str, Any]:
     registry, name = Registry(asked.store), asked.path["release"]
     verify(_named(registry, f"{name}@previous"), asked.store)
-    now, was = registry.rollback(name, asked.who.actor)
+    now, was = registry.rollback(name, asked.who.actor, emit)
     return {"now": str(now), "was": str(was)}
 
 
