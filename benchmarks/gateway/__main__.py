@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.gateway.bench import BARE, LITELLM, LUODI, QUICK, Bench, Size
+from benchmarks.gateway.bench import BARE, CACHED, LITELLM, LUODI, QUICK, Bench, Size
 from benchmarks.gateway.figures import LEFT_OUT, Row, table, write
 from benchmarks.gateway.memory import memory
 from benchmarks.gateway.relay import frontier, stream
@@ -52,8 +52,12 @@ def main() -> None:
     if (os.cpu_count() or 1) < 2:
         sys.exit("two cores are needed: one for the server under test, one for the rest")
     os.sched_setaffinity(0, {HARNESS_CORE})
-    skipped = {n: LEFT_OUT for n, out in ((LITELLM, asked.skip_litellm), (LUODI, asked.skip_luodi)) if out}
-    names = [n for n in (BARE, LUODI, LITELLM) if n not in skipped]
+    skipped = {
+        n: LEFT_OUT
+        for n, out in ((LITELLM, asked.skip_litellm), (LUODI, asked.skip_luodi), (CACHED, asked.skip_luodi))
+        if out
+    }
+    names = [n for n in (BARE, LUODI, CACHED, LITELLM) if n not in skipped]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     rows: list[Row] = []
     with (

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -20,6 +21,7 @@ from benchmarks.gateway.wire import Target, get
 
 T = TypeVar("T")
 DIRECT, BARE, LUODI, LITELLM = "direct", "bare proxy", "governed", "LiteLLM"
+CACHED = "governed, with the exact cache"
 
 
 def bare_command(work: Path, port: int, mock_port: int) -> Command:
@@ -29,7 +31,7 @@ def bare_command(work: Path, port: int, mock_port: int) -> Command:
 
 
 COMMANDS: dict[str, Callable[[Path, int, int], Command]] = {
-    BARE: bare_command, LUODI: luodi_command, LITELLM: litellm_command,
+    BARE: bare_command, LUODI: luodi_command, LITELLM: litellm_command, CACHED: partial(luodi_command, cached=True),
 }  # fmt: skip
 
 

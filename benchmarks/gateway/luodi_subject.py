@@ -1,7 +1,9 @@
 """The gateway under test: a tiny signed release with a really trained guard, whose engine is the mock.
 
     python -m benchmarks.gateway.luodi_subject prepare FOLDER   makes the store and a key, prints model and key
-    python -m benchmarks.gateway.luodi_subject serve FOLDER PORT UPSTREAM
+    python -m benchmarks.gateway.luodi_subject serve FOLDER PORT UPSTREAM [cached]
+
+With `cached` it keeps answers and gives them again; without, every call goes to the upstream and nothing is kept.
 
 Two processes, so that what trains the guard is not in the memory of what serves.
 """
@@ -20,7 +22,7 @@ MODEL = "mock"
 _ME = [sys.executable, "-m", "benchmarks.gateway.luodi_subject"]
 
 
-def luodi_command(work: Path, port: int, mock_port: int) -> Command:
+def luodi_command(work: Path, port: int, mock_port: int, *, cached: bool = False) -> Command:
     """Raises: Unavailable if the release can't be made."""
     folder = work / "luodi"
     done = subprocess.run([*_ME, "prepare", str(folder)], cwd=ROOT, capture_output=True, text=True)
@@ -28,6 +30,7 @@ def luodi_command(work: Path, port: int, mock_port: int) -> Command:
         raise Unavailable(f"the release was not made: {(done.stderr.splitlines() or [''])[-1][:300]}")
     made = json.loads(done.stdout.splitlines()[-1])
     arguments = [*_ME, "serve", str(folder), str(port), f"http://127.0.0.1:{mock_port}/v1"]
+    arguments += ["cached"] if cached else []
     return Command(arguments, Target(port, made["model"], made["key"]), about="Luodi, governed, 1 worker")
 
 
@@ -57,7 +60,7 @@ def prepare(folder: Path) -> dict[str, str]:
     return {"model": MODEL, "key": key}
 
 
-def serve(folder: Path, port: int, upstream: str) -> None:
+def serve(folder: Path, port: int, upstream: str, *, cached: bool) -> None:
     """Serve it until SIGTERM: a model behind the gateway, with a price, and room for all the streams of a frontier."""
     from luodi.gateway import App, Gateway, GatewayOptions, open_release
     from luodi.gateway.server import listen
@@ -69,7 +72,7 @@ def serve(folder: Path, port: int, upstream: str) -> None:
     behind = {"url": upstream, "model": "mock", "price": {"input": 0.1, "output": 0.4}}
     models = [{"name": MODEL, "upstreams": [behind]}]
     served = open_release(verify(Registry(store).find("helpdesk"), store), engine=upstream, models=models)
-    gateway = Gateway(served, store, GatewayOptions(in_flight=4096))
+    gateway = Gateway(served, store, GatewayOptions(in_flight=4096, exact_cache=cached))
     try:
         serve_app(App(gateway), listen("127.0.0.1", port), store, "", lambda url: print(url, flush=True))
     finally:
@@ -80,4 +83,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "prepare":
         print(json.dumps(prepare(Path(sys.argv[2]))))
     else:
-        serve(Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+        serve(Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4], cached=sys.argv[5:] == ["cached"])

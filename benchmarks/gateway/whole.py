@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.gateway.bench import BARE, DIRECT, LITELLM, LUODI, Bench
+from benchmarks.gateway.bench import BARE, CACHED, DIRECT, LITELLM, LUODI, Bench
 from benchmarks.gateway.figures import Row, missing, row, row_or_missing
 from benchmarks.gateway.load import Load, closed
 from benchmarks.gateway.subject import Subject, core_s
@@ -91,10 +91,11 @@ def rate(bench: Bench) -> list[Row]:
 def cpu(bench: Bench) -> list[Row]:
     """Processor time a request at 8 connections."""
     peer = "8 connections, user and system time of all its processes"
-    found = bench.mixed(SUBJECTS, lambda s: take(bench, s, 8))
+    found = bench.mixed([*SUBJECTS, CACHED], lambda s: take(bench, s, 8))
+    titles = {n: f"{n}: CPU a request" for n in SUBJECTS} | {CACHED: "governed: CPU a request that the cache misses"}
     return [
-        row_or_missing(f"{n}: CPU a request", found.pick(n, lambda t: t.cpu_us), "µs", "cpu", found.reason(n), peer)
-        for n in SUBJECTS
+        row_or_missing(title, found.pick(n, lambda t: t.cpu_us), "µs", "cpu", found.reason(n), peer)
+        for n, title in titles.items()
     ]
 
 
@@ -124,9 +125,9 @@ def _added(share: float) -> Callable[[Taken, Taken], float]:
 
 def hit(bench: Bench) -> list[Row]:
     """Processor time of an answer from the exact cache, at 8 connections; the upstream is not asked."""
-    found = bench.mixed([LUODI], lambda s: take(bench, s, 8, unique=False))
-    values, reason = found.pick(LUODI, lambda t: t.cpu_us), found.reason(LUODI)
-    rates = found.pick(LUODI, lambda t: t.load.rate)
+    found = bench.mixed([CACHED], lambda s: take(bench, s, 8, unique=False))
+    values, reason = found.pick(CACHED, lambda t: t.cpu_us), found.reason(CACHED)
+    rates = found.pick(CACHED, lambda t: t.load.rate)
     peer = f"{sorted(rates)[len(rates) // 2]:,.0f} a second" if rates else ""
     return [row_or_missing("governed: CPU an exact-cache hit", values, "µs", "hit", reason, peer)]
 
