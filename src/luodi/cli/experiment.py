@@ -19,7 +19,7 @@ def command() -> None:
     \b
     Examples:
       luodi experiment canary helpdesk@4
-      luodi experiment canary helpdesk@4 --steps 1,5,25,100 --calls 500
+      luodi experiment canary helpdesk@4 --steps 5,25,50 --calls 500
       luodi experiment ab helpdesk@4=20 helpdesk@5=20
       luodi experiment shadow helpdesk@4 --share 10
       luodi experiment show exp_1f
@@ -128,7 +128,10 @@ def show(ctx: click.Context, experiment: str) -> None:
     if plan.reason:
         out.line(plan.reason)
     columns = ["release", "measure", "calls", "mean", "live", "difference", "interval", ""]
-    out.table(columns, [_row(f, out) for f in found], [])
+    if found:
+        out.table(columns, [_row(f, out) for f in found], [])
+    else:
+        out.line(out.say("experiment_empty"))
     for step in plan.history:
         out.line(f"{step['did']} ({step['share'] * 100:g} %): {step['why']}")
 

@@ -41,7 +41,7 @@ async def settle(gateway: Gateway) -> None:
 
 
 def canary(several: Any, release: str = "helpdesk@2", **more: Any) -> Plan:
-    return start(several.store, "canary", [(release, 0.0)], actor="test", **({"calls": 5, "steps": (0.5, 1.0)} | more))
+    return start(several.store, "canary", [(release, 0.0)], actor="test", **({"calls": 5, "steps": (0.5, 0.9)} | more))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,7 @@ def canary(several: Any, release: str = "helpdesk@2", **more: Any) -> Plan:
         ("canary", [("helpdesk@2", 0.0), ("helpdesk@3", 0.0)], {}, "one release besides"),
         ("canary", [("helpdesk@2", 0.0)], {"steps": (0.5, 0.2)}, "must rise"),
         ("canary", [("helpdesk@2", 0.0)], {"steps": ()}, "must rise"),
+        ("canary", [("helpdesk@2", 0.0)], {"steps": (0.5, 1.0)}, "below 100"),
         ("canary", [("helpdesk@2", 0.0)], {"alpha": 0.9}, "alpha"),
     ],
 )  # fmt: skip
@@ -159,7 +160,7 @@ GOOD = "Set required=False on the field to make it optional. [1]"
 
 def test_a_good_canary_rises_step_by_step_and_becomes_live(several: Any) -> None:
     gateway = several.open()
-    plan = canary(several, calls=8, steps=(0.2, 0.5, 1.0))
+    plan = canary(several, calls=8, steps=(0.2, 0.5, 0.8))
 
     async def work() -> list[int]:
         await gateway.fleet.turn()

@@ -149,7 +149,7 @@ def start(
     now = now_ms()
     pairs = tuple((str(r), float(share)) for r, (_, share) in zip(found, arms, strict=True))
     plan = Plan(
-        id=short_id("exp", f"{kind} {pairs} {now}"), kind=kind, base=str(live), arms=pairs,
+        id=f"exp_{short_id('exp', f'{kind} {pairs} {now}')[:12]}", kind=kind, base=str(live), arms=pairs,
         steps=tuple(float(s) for s in steps) if kind == "canary" else (), calls=calls, minutes=minutes, alpha=alpha,
         created_ms=now, changed_ms=now, stage_ms=now,
     )  # fmt: skip
@@ -179,8 +179,11 @@ def _check(kind: Kind, arms: Sequence[tuple[str, float]], steps: Sequence[float]
     if kind != "ab" and len(arms) != 1:
         raise LuodiError(f"a {kind} has one release besides the live one", "for several use ab")
     if kind == "canary":
-        if not steps or any(not 0 < s <= 1 for s in steps) or list(steps) != sorted(set(steps)):
-            raise LuodiError("the steps must rise, each above 0 and at most 100 per cent", "for example 1,5,20,50")
+        if not steps or any(not 0 < s < 1 for s in steps) or list(steps) != sorted(set(steps)):
+            raise LuodiError(
+                "the steps must rise, each above 0 and below 100 per cent: the live release is what it is compared with",
+                "for example 1,5,20,50; after the last step the release becomes live",
+            )
     elif any(not 0 < share <= 1 for _, share in arms) or sum(share for _, share in arms) > 1:
         raise LuodiError("each share lies above 0, and all together make 100 per cent at most")
 
