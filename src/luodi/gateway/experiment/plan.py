@@ -181,7 +181,7 @@ def _check(kind: Kind, arms: Sequence[tuple[str, float]], steps: Sequence[float]
     if kind == "canary":
         if not steps or any(not 0 < s < 1 for s in steps) or list(steps) != sorted(set(steps)):
             raise LuodiError(
-                "the steps must rise, each above 0 and below 100 per cent: the live release is what it is compared with",
+                "the steps must rise, each above 0 and below 100 per cent: the live release is the measure",
                 "for example 1,5,20,50; after the last step the release becomes live",
             )
     elif any(not 0 < share <= 1 for _, share in arms) or sum(share for _, share in arms) > 1:
