@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _QUICK_S = 5.0  # a worker that ends sooner failed to start
 _GIVE_UP = 5  # failed starts in a row
+_RUN = "luodi serve ("  # owner of the key of a run
 _WAIT_S = 40.0  # for workers to finish their calls; they themselves wait 30
 
 
@@ -79,9 +80,14 @@ def run(what: Served, sock: socket.socket, ready: Callable[[dict[str, Any]], Any
 def run_key(store: Store, release: str) -> Iterator[str]:
     """A key that is good until the server ends."""
     from luodi.gateway import ApiKeys
+    from luodi.gateway.ledger.workers import runs, this_process
 
     keys = ApiKeys(store)
-    key_id, key = keys.create(f"luodi serve ({release})")
+    for left in keys.all():  # of servers that were killed
+        owner = str(left["owner"])
+        if owner.startswith(_RUN) and left["revoked_ms"] is None and not runs(owner.rpartition(" ")[2]):
+            keys.revoke(str(left["id"]))
+    key_id, key = keys.create(f"{_RUN}{release}) {this_process()}")
     try:
         yield key
     finally:

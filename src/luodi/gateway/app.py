@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import parse_qs
 
+from luodi.errors import StoreError
 from luodi.gateway.background import Background
 from luodi.gateway.call import Call, Piece, Reply
 from luodi.gateway.core import Gateway
@@ -78,6 +79,10 @@ class App:
             except Problem as problem:
                 told = error_of(problem) if scope["path"].startswith("/v1/messages") else problem.body()
                 await send_json(send, problem.status, told, [_new_id(), *problem.headers])
+            except StoreError as error:
+                _log.error("a request failed: %s", error.message)
+                problem = _not_now()
+                await send_json(send, problem.status, problem.body(), [_new_id(), *problem.headers])
             except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
                 _log.exception("a request failed")
                 await send_json(send, 500, internal().body(), [_new_id()])
@@ -105,6 +110,11 @@ class App:
             if call is None:
                 problem = await self._unknown(scope) or problem  # a stranger learns nothing of what is served
             headers = _new_ids(surface) if call is None else [*call.headers, _took(call)]
+            await send_json(send, problem.status, surface.problem(problem), [*headers, *problem.headers])
+        except StoreError as error:
+            _log.error("a call failed: %s", error.message)
+            headers = _new_ids(surface) if call is None else call.headers
+            problem = _not_now()
             await send_json(send, problem.status, surface.problem(problem), [*headers, *problem.headers])
         except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
             _log.exception("a call failed")
@@ -243,7 +253,8 @@ def _open_admin(gateway: Gateway) -> Admin:
 
 
 def _new_ids(surface: Surface) -> list[tuple[bytes, bytes]]:
-    return [(name, _new_id()[1]) for name in surface.id_headers]
+    id_ = _new_id()[1]
+    return [(name, id_) for name in surface.id_headers]
 
 
 def _new_id() -> tuple[bytes, bytes]:
@@ -253,6 +264,13 @@ def _new_id() -> tuple[bytes, bytes]:
 
 def _took(call: Call) -> tuple[bytes, bytes]:
     return b"openai-processing-ms", b"%d" % ((time.monotonic() - call.started) * 1000)
+
+
+def _not_now() -> Problem:
+    return Problem(
+        503, "overloaded_error", "the database can't be used just now; try again in 5 s", code="not_available",
+        headers=((b"retry-after", b"5"), (b"x-should-retry", b"true")),
+    )  # fmt: skip
 
 
 def _wrong_method(method: str, allowed: str) -> Problem:

@@ -74,6 +74,8 @@ class Background:
             await asyncio.sleep(_EVERY_S)
             try:
                 await asyncio.to_thread(self._gateway.worker.seen)
+                if self._gateway.unsettled:
+                    await self._gateway.record.again()
                 lost = await asyncio.to_thread(recover, self._gateway.store)
                 if lost:
                     _log.warning("settled %d calls of a worker that was killed", len(lost))

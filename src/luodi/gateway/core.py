@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections import deque
+from typing import Any, cast
 
 from luodi.engine import Message, Sampling
 from luodi.gateway.admin.reviews import queue
@@ -14,7 +15,7 @@ from luodi.gateway.experiment.fleet import Fleet, Opener
 from luodi.gateway.experiment.shadow import Shadows
 from luodi.gateway.experiment.tally import add
 from luodi.gateway.keys import ApiKeys, Principal
-from luodi.gateway.ledger import Worker, reserve, settle
+from luodi.gateway.ledger import Settlement, Worker, reserve, settle
 from luodi.gateway.ledger.shared_limits import SharedLimits
 from luodi.gateway.ledger.workers import recover
 from luodi.gateway.options import GatewayOptions
@@ -22,6 +23,7 @@ from luodi.gateway.problem import Problem, has_half, invalid
 from luodi.gateway.served import Served
 from luodi.gateway.steps import chain, steps
 from luodi.gateway.steps.admit import Admission
+from luodi.gateway.steps.record import Record
 from luodi.gateway.upstream import Pool
 from luodi.knowledge import language_of
 from luodi.store import Store
@@ -59,7 +61,10 @@ class Gateway:
         self.shared_limits = SharedLimits(options.redis) if options.redis else None
         self.answers = open_answers(store, self.writer, options)
         self.shadows = Shadows(self)
-        self._run = chain(steps(self))
+        self.unsettled: deque[tuple[Call, Settlement]] = deque(maxlen=8192)
+        order = steps(self)
+        self.record = cast(Record, order[0])
+        self._run = chain(order)
 
     @property
     def served(self) -> Served:

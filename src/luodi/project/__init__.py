@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from luodi.project.gates import PROMISES, Gate, Gates, Promise
 from luodi.project.model import BaseModelSource, Project, Source
@@ -48,6 +49,10 @@ def load(root: Path) -> Loaded:
     return Loaded(root, project, gates)
 
 
+def _on_this_machine(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in ("127.0.0.1", "::1", "localhost")
+
+
 def ignored(project: Project) -> list[str]:
     """Settings that are read and do nothing yet; a user must not believe that they work."""
     found = []
@@ -63,6 +68,14 @@ def ignored(project: Project) -> list[str]:
     for source in project.knowledge:
         if source.source.startswith("knowledge:"):
             found.append(f"knowledge: {source.source!r} is no source of documents; it belongs under `data`")
+    own_only = project.serve.privacy == "own-engines-only"
+    for model in project.serve.models:
+        for u in model.upstreams:
+            where = f"serve.models: {model.name}: {u.url}"
+            if own_only and not u.own and not _on_this_machine(u.url):
+                found.append(f"{where} is not asked: serve.privacy says own-engines-only, and `own` is not set")
+            elif u.price == "unknown" and project.serve.limiting.unknown_price == "refuse":
+                found.append(f"{where} has no price, so every call to it is refused; set `price`")
     if project.serve.route == "difficulty" and not {"large", "small"} <= set(project.compress.picks):
         found.append("serve.route: difficulty needs both compress.picks, large and small; serve.pick answers")
     if project.serve.route == "difficulty" and project.serve.engine.startswith("http"):

@@ -51,6 +51,13 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+# A server that is silent is found out in seconds: when connecting, and when it does not even acknowledge what is sent.
+_PATIENCE = {
+    "connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 2,
+    "keepalives_count": 3,
+}  # fmt: skip
+
+
 class Database:
     """Transactions and the audit log. `url` is a SQLAlchemy URL; see `sqlite_url` for the default."""
 
@@ -76,8 +83,9 @@ class Database:
     def _open(url: str | URL) -> Engine:
         if isinstance(url, str) and url.startswith("postgresql://"):
             url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
+        postgres = str(url).startswith("postgresql")
         try:
-            engine = create_engine(url, pool_pre_ping=str(url).startswith("postgresql"))
+            engine = create_engine(url, pool_pre_ping=postgres, connect_args=_PATIENCE if postgres else {})
         except ModuleNotFoundError as error:
             raise StoreError(
                 f"the driver {error.name!r} for {str(url).split(':')[0]} is not installed",

@@ -88,3 +88,9 @@ def test_an_embedder_that_fails_costs_nothing_but_the_hit(ask: Any, monkeypatch:
     monkeypatch.setattr(Near, "encode", broken)
     found = ask("How do I make a form field optional?", "How can I make a form field optional?")
     assert [x["cached"] for x in found] == ["", ""] and all(x["text"] for x in found)
+
+
+def test_what_another_worker_kept_is_found(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask("How do I make a form field optional?")
+    ask.house.gateway.answers.clear()  # as a worker that has just started
+    assert ask("How can I make a form field optional?")[0]["cached"] == "semantic"

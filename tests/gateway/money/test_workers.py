@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from luodi.errors import StoreError
 from luodi.gateway import ApiKeys
 from luodi.gateway.ledger.limits import set_limits
+from luodi.store import Store
 from luodi.store.tx import tx_of
 
 
@@ -173,3 +175,11 @@ def test_a_silent_redis_is_done_without(site: Any, silent: Silent) -> None:
     times = took(gateway, site.key, 60)
     assert max(times) < 1.0, "each command waits 50 ms at most"
     assert statistics.median(times[20:]) < 3 * statistics.median(plain) + 0.01, "and soon it is not asked any more"
+
+
+@pytest.mark.slow
+def test_a_silent_database_server_is_told_in_seconds(silent: Silent, tmp_path: Any) -> None:
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="can't be used"):
+        Store(tmp_path / "store", f"postgresql://luodi@127.0.0.1:{silent.port}/x")
+    assert time.monotonic() - began < 12

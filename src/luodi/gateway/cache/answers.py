@@ -118,9 +118,10 @@ def open_answers(
         behind = RedisStore(options.redis)
     else:
         behind = DatabaseStore(store, writer, read=options.keep_content)
+    sealed = Sealed(behind, store)
     semantic = None
     if options.semantic_cache:
         from luodi.engine.embed import open_embedder
 
-        semantic = Semantic(embedder or open_embedder, options.similarity, behind)
-    return Answers(Sealed(behind, store), round(minutes * 60_000), semantic)
+        semantic = Semantic(embedder or open_embedder, options.similarity, sealed)
+    return Answers(sealed, round(minutes * 60_000), semantic)

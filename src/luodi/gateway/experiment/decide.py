@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from luodi.gateway.experiment.plan import Plan, running, save
-from luodi.gateway.experiment.sequential import Interval, Tally, compare_means, compare_rates
+from luodi.gateway.experiment.sequential import ENOUGH, Interval, Tally, compare_means, compare_rates
 from luodi.gateway.experiment.tally import MEASURES, Tallies, pooled, read
 from luodi.release import Registry
 from luodi.store import Store
@@ -90,8 +90,9 @@ def decide(plan: Plan, tallies: Tallies, now: int) -> tuple[str, str]:
             )
     arm = plan.arms[0][0]
     answered = tallies.get(arm, {}).get(plan.stage, {}).get("error", Tally()).n
-    if answered < plan.calls or now - plan.stage_ms < plan.minutes * 60_000:
-        return "wait", f"{answered} of {plan.calls} calls"
+    compared = tallies.get(plan.base, {}).get(plan.stage, {}).get("error", Tally()).n
+    if answered < plan.calls or compared < min(plan.calls, ENOUGH) or now - plan.stage_ms < plan.minutes * 60_000:
+        return "wait", f"{answered} of {plan.calls} calls, {compared} by the live release"
     if plan.stage + 1 < len(plan.steps):
         return "advance", f"{answered} calls and nothing is shown to be worse"
     return "promote", f"{answered} calls at its last step and nothing is shown to be worse"

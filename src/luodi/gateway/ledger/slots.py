@@ -120,7 +120,9 @@ def read_slots(path: Path) -> Iterator[InFlight]:
     except FileNotFoundError:
         return
     if not data.startswith(_MAGIC):
-        raise StoreError(f"{path} is not a file of calls in flight")
+        if data.strip(b"\0"):
+            raise StoreError(f"{path} is not a file of calls in flight", "move it away; its calls are not settled")
+        return  # the machine lost power before the disk had any of it
     for at in range(SIZE, len(data) - SIZE + 1, SIZE):
         if data[at] in (HELD, SENT):
             state, *numbers, limited, call_id, key_id, team, release, digest, surface = _FIXED.unpack_from(data, at)

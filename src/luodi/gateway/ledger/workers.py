@@ -17,6 +17,8 @@ from luodi.store.audit import LogRow
 from luodi.store.database import now_ms
 from luodi.store.tx import Tx, tx_of
 
+_GONE_MS = 30 * 60_000  # without a sign of life
+
 
 class Worker:
     """This process as a holder of budgets: a row in the database and a file of calls in flight."""
@@ -45,7 +47,7 @@ class Worker:
 
 
 def recover(store: Store) -> list[str]:
-    """Settle the calls of workers of this machine that were killed; the ids of the calls.
+    """Settle the calls of workers of this machine that were killed, and of machines long silent; the ids of the calls.
 
     Safe to run from several processes at once and to be killed itself: all of a worker is settled in one transaction.
     """
@@ -54,10 +56,12 @@ def recover(store: Store) -> list[str]:
         tx = tx_of(connection)
         if connection.dialect.name == "postgresql":
             tx.all("SELECT pg_advisory_xact_lock(7236521)")
-        for worker, pid, started, slots in tx.all(
-            "SELECT id, pid, started, slots FROM workers WHERE host=?", (_host(),)
+        mine, gone = _host(), now_ms() - _GONE_MS
+        for worker, host, pid, started, slots, seen in tx.all(
+            "SELECT id, host, pid, started, slots, seen_ms FROM workers"
         ):
-            if _started(pid) == started:
+            # Of another host only its silence tells: a container that comes back may have another name.
+            if (_started(pid) == started) if host == mine else (seen > gone):
                 continue
             calls = list(read_slots(Path(slots)))
             known = {row[0] for c in calls for row in tx.all("SELECT id FROM log WHERE id=?", (c.id,))}
@@ -98,6 +102,18 @@ def _remove_if_forgotten(store: Store, path: Path) -> None:
     if not known and path.stat().st_mtime * 1000 < now_ms() - 60_000:  # a worker that starts makes its file first
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def this_process() -> str:
+    """Names this process for `runs`: host, process and when it began."""
+    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def runs(process: str) -> bool:
+    """Whether a process may still run; one of another machine may."""
+    host, _, rest = process.rpartition(":")[0].rpartition(":")
+    pid, started = rest, process.rpartition(":")[2]
+    return host != _host() or not pid.isdecimal() or _started(int(pid)) == started
 
 
 def _host() -> str:

@@ -16,6 +16,7 @@ from luodi.gateway.ledger import Settlement
 from luodi.gateway.problem import Problem
 from luodi.store.audit import LogRow
 from luodi.store.database import now_ms
+from luodi.store.tx import tx_of
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -81,8 +82,9 @@ class Record:
 
     async def _write(self, call: Call, outcome: Outcome, said: list[str]) -> None:
         """Raises: Problem if it can't be written."""
-        future = self._writer.put("settle", self._settlement(call, outcome, said))
-        future.add_done_callback(lambda done: self._settled(call, done))
+        settlement = self._settlement(call, outcome, said)
+        future = self._writer.put("settle", settlement)
+        future.add_done_callback(lambda done: self._settled(call, settlement, done))
         try:
             await asyncio.shield(future)
         except LuodiError as error:
@@ -92,17 +94,38 @@ class Record:
 
     def _leave(self, call: Call, outcome: Outcome, said: list[str] | None = None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closing
-            future = self._writer.put("settle", self._settlement(call, outcome, said or []))
-            future.add_done_callback(lambda done: self._settled(call, done))
+            settlement = self._settlement(call, outcome, said or [])
+            future = self._writer.put("settle", settlement)
+            future.add_done_callback(lambda done: self._settled(call, settlement, done))
 
-    def _settled(self, call: Call, done: asyncio.Future[Any]) -> None:
+    def _settled(self, call: Call, settlement: Settlement, done: asyncio.Future[Any]) -> None:
         if done.cancelled() or done.exception() is not None:
-            # The slot stays taken: the call is settled from it when the gateway starts again.
+            # The slot stays taken until then; should the gateway be killed first, the call is settled from it.
             _log.error("a record could not be written: %s", done.exception() if not done.cancelled() else "cancelled")
+            self._gateway.unsettled.append((call, settlement))
             return
         if call.hold is not None:
             self._slots.release(call.hold.slot)
             call.hold = None
+
+    async def again(self) -> None:
+        """Write what could not be written before, in order, until one fails."""
+        waiting = self._gateway.unsettled
+        while waiting:
+            call, settlement = waiting[0]
+            if not await asyncio.to_thread(self._known, call.id):
+                try:
+                    await self._writer.put("settle", settlement)
+                except LuodiError:
+                    return
+            waiting.popleft()
+            if call.hold is not None:
+                self._slots.release(call.hold.slot)
+                call.hold = None
+
+    def _known(self, record: str) -> bool:
+        with self._gateway.store.database.begin() as connection:
+            return bool(tx_of(connection).all("SELECT 1 FROM log WHERE id=?", (record,)))
 
     def _settlement(self, call: Call, outcome: Outcome, said: list[str]) -> Settlement:
         hold, who = call.hold, call.principal

@@ -62,7 +62,6 @@ class Messages(Base):
             surface="anthropic.messages", model=model, task=task, secret=secret, stream=self.stream, options=options,
             user=user_of(part(body, "metadata"), "user_id"),
         )  # fmt: skip
-        call.headers.append((b"request-id", call.id.encode()))
         return call
 
     async def whole(self, call: Call, reply: Reply) -> dict[str, Any]:
