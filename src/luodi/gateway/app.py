@@ -81,8 +81,8 @@ class App:
                 await send_json(send, problem.status, told, [_new_id(), *problem.headers])
             except StoreError as error:
                 _log.error("a request failed: %s", error.message)
-                problem = _not_now()
-                await send_json(send, problem.status, problem.body(), [_new_id(), *problem.headers])
+                busy = _not_now()
+                await send_json(send, busy.status, busy.body(), [_new_id(), *busy.headers])
             except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
                 _log.exception("a request failed")
                 await send_json(send, 500, internal().body(), [_new_id()])
@@ -114,8 +114,8 @@ class App:
         except StoreError as error:
             _log.error("a call failed: %s", error.message)
             headers = _new_ids(surface) if call is None else call.headers
-            problem = _not_now()
-            await send_json(send, problem.status, surface.problem(problem), [*headers, *problem.headers])
+            told = _not_now()
+            await send_json(send, told.status, surface.problem(told), [*headers, *told.headers])
         except Exception:  # a mistake of ours: the caller gets an error object, the log gets the rest
             _log.exception("a call failed")
             await send_json(send, 500, surface.problem(internal()), _new_ids(surface) if call is None else call.headers)
