@@ -181,5 +181,5 @@ def test_a_silent_redis_is_done_without(site: Any, silent: Silent) -> None:
 def test_a_silent_database_server_is_told_in_seconds(silent: Silent, tmp_path: Any) -> None:
     began = time.monotonic()
     with pytest.raises(StoreError, match="can't be used"):
-        Store(tmp_path / "store", f"postgresql://luodi@127.0.0.1:{silent.port}/x")
+        assert Store(tmp_path / "store", f"postgresql://luodi@127.0.0.1:{silent.port}/x").database
     assert time.monotonic() - began < 12
