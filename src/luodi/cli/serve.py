@@ -43,6 +43,7 @@ def command(
     from dataclasses import asdict, replace
 
     from luodi.cli.serving import Served, run, run_key, run_many
+    from luodi.cli.show import warn
     from luodi.gateway import GatewayOptions
     from luodi.gateway.server import SERVING, listen
     from luodi.release import Registry, verify
@@ -52,8 +53,12 @@ def command(
     loaded = loaded_of(ctx)
     store = store_of(ctx, loaded)
     found = Registry(store).find(release or loaded.project.name)
-    verify(found, store)
+    verified = verify(found, store)
     serving = loaded.project.serve
+    signed = json.loads((verified.folder / "serve.json").read_bytes())
+    written = serving.model_dump(mode="json", include=set(signed))
+    if changed := [f"serve.{name}" for name in signed if name in written and written[name] != signed[name]]:
+        warn(show.say("serve_changed", release=found, names=", ".join(changed)), show)
     many = workers or serving.workers
     with ExitStack() as stack:  # in this order, so that whatever fails leaves no key or socket behind
         sock = listen(host or serving.host, serving.port if port is None else port)
