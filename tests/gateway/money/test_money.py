@@ -140,7 +140,7 @@ class Money(RuleBasedStateMachine):
             if scope in meters:
                 assert meters[scope][0] == meters[scope][1] == total
         if PROJECT in meters:
-            let_in = [b for b in bodies.values() if not b["error"].startswith("this team has used up")]
+            let_in = [b for b in bodies.values() if not b["error"].startswith("this team has less than")]
             assert meters[PROJECT][2] == len(let_in)
         made = self.room.model.made
         assert total <= sum(PROMPT + n * TOKEN for n in made), "nobody pays for what was not made"

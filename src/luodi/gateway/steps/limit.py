@@ -91,7 +91,7 @@ class Limit:
             call.headers += _headers(room)
             if room.denied:
                 self._slots.release(slot)
-                raise _refusal(room, call)
+                raise _refusal(room, nano)
         call.hold = Hold(slot, principal.names, limited, nano, tokens)
         call.sent = partial(self._sent, call)
         return await following(call)
@@ -107,7 +107,7 @@ class Limit:
             return
         if room.denied:
             call.headers += _headers(room)
-            raise _refusal(room, call)
+            raise _refusal(room, 0)
 
         def settle(outcome: Outcome) -> None:
             if call.hold is None:  # refused by another limit: nothing was used
@@ -151,11 +151,12 @@ def _headers(room: Room) -> list[tuple[bytes, bytes]]:
     return out
 
 
-def _refusal(room: Room, call: Call) -> Problem:
+def _refusal(room: Room, worst_nano: int) -> Problem:
     who = {"key": "this key", "team": "this team"}.get(room.scope.partition(":")[0], "the project")
-    what = f"{who} has used up {_WHAT[room.denied]}" if "budget" in _WHAT[room.denied] else (
-        f"{who} is over its limit of {_WHAT[room.denied]}"
-    )  # fmt: skip
+    what = f"{who} is over its limit of {_WHAT[room.denied]}"
+    if "budget" in _WHAT[room.denied]:
+        left = f"less than the {worst_nano / 1e9:.6f} USD that this call can cost at most"
+        what = f"{who} has {left} left of {_WHAT[room.denied]}"
     if room.retry_ms < 0:
         # Nothing gets better by trying again: clients that read this header stop.
         return Problem(

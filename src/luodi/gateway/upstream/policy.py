@@ -45,14 +45,15 @@ def by_cost(call: Call, upstreams: Members) -> list[Choice]:
     known = [c for c in costs.values() if c is not None]
     dearest = max(known, default=0)
 
-    def choice(u: Upstream) -> Choice:
+    def choice(place: int, u: Upstream) -> Choice:
         cost = costs[id(u)]
         if cost is None:
             return _choice(u, "its price is not known")
-        return _choice(u, "cheapest", estimated_nano_usd=cost, saved_nano_usd=dearest - cost)
+        reason = "next cheapest" if place else "cheapest"
+        return _choice(u, reason, estimated_nano_usd=cost, saved_nano_usd=dearest - cost)
 
     order = sorted(upstreams, key=lambda m: (costs[id(m[0])] is None, costs[id(m[0])] or 0))
-    return [choice(u) for u, _ in order]
+    return [choice(place, u) for place, (u, _) in enumerate(order)]
 
 
 def by_latency(call: Call, upstreams: Members) -> list[Choice]:
