@@ -58,7 +58,7 @@ class Background:
         while True:
             try:
                 await self._gateway.fleet.turn()
-                if self._gateway.fleet.busy:
+                if self._gateway.fleet.running:
                     for plan in await asyncio.to_thread(look, self._gateway.store, emit):
                         _log.warning("%s %s: %s %s", plan.kind, plan.id, plan.state, plan.reason)
                     await self._gateway.fleet.turn()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, cast
+from typing import Any
 
 from luodi.engine import Message, Sampling
 from luodi.gateway.admin.reviews import queue
@@ -62,9 +62,8 @@ class Gateway:
         self.answers = open_answers(store, self.writer, options)
         self.shadows = Shadows(self)
         self.unsettled: deque[tuple[Call, Settlement]] = deque(maxlen=8192)
-        order = steps(self)
-        self.record = cast(Record, order[0])
-        self._run = chain(order)
+        self.record = Record(self)
+        self._run = chain(steps(self))
 
     @property
     def served(self) -> Served:

@@ -299,3 +299,72 @@ def test_what_people_say_counts_for_the_release_that_answered(several: Any) -> N
     with several.store.database.begin() as c:
         bodies = [r[0] for r in c.execute(text("SELECT body FROM log WHERE kind='feedback'")).all()]
     assert not any("wrong" in b for b in bodies), "the note is not in the log"
+
+
+def test_the_gateway_itself_ends_what_is_compared_with_nothing(several: Any) -> None:
+    gateway = several.open()
+    plan = canary(several)
+    app = App(gateway)
+
+    async def work() -> None:
+        app._background.start()
+        try:
+            registry = Registry(several.store)
+            registry.move(registry.find("helpdesk@3"), "live", "test")
+            for _ in range(200):
+                await asyncio.sleep(0.05)
+                if find(several.store, plan.id).state != "running":
+                    break
+        finally:
+            await app._background.stop()
+
+    run(work)
+    assert (find(several.store, plan.id).state, gateway.served.release) == ("stopped", "helpdesk@3")
+
+
+def test_a_shadow_beside_a_canary_sees_the_live_releases_calls(several: Any) -> None:
+    gateway = several.open()
+    canary(several, steps=(0.5,))
+    plan = start(several.store, "shadow", [("helpdesk@3", 1.0)], actor="test")
+
+    async def work() -> int:
+        await gateway.fleet.turn()
+        live = 0
+        for n in range(12):
+            reply = await several.ask(gateway, user=f"u{n}")
+            live += reply.headers["x-luodi-release"] == "helpdesk@1"
+            await asyncio.sleep(0.02)
+        for _ in range(100):
+            await settle(gateway)
+            seen = read_store(several.store, plan.id).get("helpdesk@3", {}).get(0, {}).get("error")
+            if seen is not None and seen.n == live:
+                break
+            await asyncio.sleep(0.02)
+        await gateway.shadows.stop()
+        return live
+
+    live = run(work)
+    assert 0 < live < 12
+    tallies = read_store(several.store, plan.id)
+    assert tallies["helpdesk@3"][0]["error"].n == tallies["helpdesk@1"][0]["error"].n == live
+
+
+def test_a_release_that_can_not_be_opened_is_not_tried_all_the_time(several: Any) -> None:
+    gateway = several.open()
+    tried: list[str] = []
+
+    def opener(release: str) -> Any:
+        tried.append(release)
+        raise LuodiError("no memory")
+
+    gateway.fleet._opener = opener
+    registry = Registry(several.store)
+    registry.move(registry.find("helpdesk@2"), "live", "test")
+
+    async def work() -> None:
+        for _ in range(3):
+            await gateway.fleet.turn()
+        assert (await several.ask(gateway)).headers["x-luodi-release"] == "helpdesk@1", "the old one goes on"
+
+    run(work)
+    assert tried == ["helpdesk@2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import random
 import signal
@@ -23,7 +24,7 @@ PROMPT, TOKEN = 1000, 2000  # nano-dollars
 def read(response: Any) -> tuple[str, list[str]]:
     """(id of the record, words that were read until the end or until nothing more came)."""
     words: list[str] = []
-    with contextlib.suppress(OSError, Exception):
+    with contextlib.suppress(OSError, http.client.HTTPException):  # it was killed in the middle of an event
         for line in response:
             if line.startswith(b"data: {"):
                 for choice in json.loads(line[6:]).get("choices", []):

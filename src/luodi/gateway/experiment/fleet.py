@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from luodi.gateway.served import Served
 
 _log = logging.getLogger("luodi.gateway")
+_AGAIN_S = 60.0
 Opener = Callable[[str], "Served"]
 """Opens NAME@VERSION. Raises: LuodiError if it does not verify or can't be opened."""
 
@@ -38,8 +40,10 @@ class Fleet:
         self._open: dict[str, Served] = {live.release: live}
         self._leaving: list[Served] = []
         self.shadow_scopes: tuple[Scope, ...] = ()
+        self.running = False  # whether an experiment of this name runs, served here or not
         self._split: Plan | None = None
         self._shadow: Plan | None = None
+        self._refused: dict[str, float] = {}  # releases that could not be opened, and when they are tried again
 
     def choose(self, call: Call) -> Served:
         """The release that serves a call. A release that is asked for by its version is no experiment."""
@@ -59,7 +63,9 @@ class Fleet:
     def shadows(self, call: Call) -> tuple[Plan, Served] | None:
         """The release that answers a copy of a call, unseen."""
         plan = self._shadow
-        if plan is None or call.experiment or call.task == "tool":  # what a tool does must not be done twice
+        if plan is None or call.task == "tool":  # what a tool does must not be done twice
+            return None
+        if call.served is not self.live:  # it is the live release that a shadow is compared with
             return None
         release, share = plan.arms[0]
         served = self._open.get(release)
@@ -69,7 +75,7 @@ class Fleet:
 
     @property
     def busy(self) -> bool:
-        """Whether an experiment runs here."""
+        """Whether an experiment changes what callers are given here."""
         return self._split is not None or self._shadow is not None
 
     def names(self) -> list[str]:
@@ -79,21 +85,21 @@ class Fleet:
     async def turn(self) -> None:
         """Follow the registry and the experiments; open what is needed and close what nobody uses."""
         if self._opener is not None:
-            live, plans, scopes = await asyncio.to_thread(self._wanted)
-            self.shadow_scopes = scopes
+            live, found, scopes = await asyncio.to_thread(self._wanted)
+            self.shadow_scopes, self.running = scopes, bool(found)
             if live != self.live.release:
                 served = await self._get(live)
                 if served is not None:
                     _log.warning("%s is live now; it was %s", live, self.live.release)
                     self.live = served
                     self.changed(served)
+            plans = [p for p in found if p.base == self.live.release]
             for plan in plans:
                 for arm, _ in plan.arms:
                     if arm not in self._open and await self._get(arm) is None:
                         await asyncio.to_thread(self._fail, plan, f"{arm} could not be opened")
-            split = [p for p in plans if p.kind != "shadow" and p.base == self.live.release]
-            shadow = [p for p in plans if p.kind == "shadow" and p.base == self.live.release]
-            self._split, self._shadow = next(iter(split), None), next(iter(shadow), None)
+            self._split = next((p for p in plans if p.kind != "shadow"), None)
+            self._shadow = next((p for p in plans if p.kind == "shadow"), None)
             wanted = {self.live.release, *(arm for p in plans for arm, _ in p.arms)}
             for release in [r for r in self._open if r not in wanted]:
                 self._leaving.append(self._open.pop(release))
@@ -114,9 +120,12 @@ class Fleet:
     async def _get(self, release: str) -> Served | None:
         if release not in self._open:
             assert self._opener is not None
+            if time.monotonic() < self._refused.get(release, 0.0):
+                return None
             try:
                 self._open[release] = await asyncio.to_thread(self._opener, release)
-            except LuodiError as error:
+            except LuodiError as error:  # to verify it is work: not every second
+                self._refused[release] = time.monotonic() + _AGAIN_S
                 _log.error("%s can't be served: %s", release, error.message)
                 return None
         return self._open[release]

@@ -27,7 +27,6 @@ from luodi.gateway.steps.guard import GuardStep
 from luodi.gateway.steps.knowledge import Knowledge
 from luodi.gateway.steps.label import Label
 from luodi.gateway.steps.limit import Limit
-from luodi.gateway.steps.record import Record
 from luodi.gateway.steps.review import Review
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 def steps(gateway: Gateway) -> list[Step]:
     """The steps in order."""
     return [
-        Record(gateway),
+        gateway.record,
         Authenticate(gateway),
         Choose(gateway),
         *([Review(gateway)] if gateway.options.review_below > 0 else []),

@@ -112,13 +112,13 @@ class Record:
         """Write what could not be written before, in order, until one fails."""
         waiting = self._gateway.unsettled
         while waiting:
-            call, settlement = waiting[0]
-            if not await asyncio.to_thread(self._known, call.id):
-                try:
+            call, settlement = waiting.popleft()
+            try:
+                if not await asyncio.to_thread(self._known, call.id):
                     await self._writer.put("settle", settlement)
-                except LuodiError:
-                    return
-            waiting.popleft()
+            except LuodiError:
+                waiting.appendleft((call, settlement))
+                return
             if call.hold is not None:
                 self._slots.release(call.hold.slot)
                 call.hold = None

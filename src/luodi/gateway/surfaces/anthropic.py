@@ -57,12 +57,11 @@ class Messages(Base):
         messages = messages_from(body)
         if task == "answer" and any(m.parts for m in messages):
             raise invalid("answers from documents take text only", "messages", "unsupported_content")
-        call = self._gateway.call(
+        return self._gateway.call(
             messages, sampling(self._gateway, body, model, asked=asked, stop="stop_sequences", hottest=1.0),
             surface="anthropic.messages", model=model, task=task, secret=secret, stream=self.stream, options=options,
             user=user_of(part(body, "metadata"), "user_id"),
         )  # fmt: skip
-        return call
 
     async def whole(self, call: Call, reply: Reply) -> dict[str, Any]:
         found, text = await gather(reply)
