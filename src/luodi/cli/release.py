@@ -82,6 +82,41 @@ def show(ctx: click.Context, reference: str | None) -> None:
 @command.command()
 @click.argument("reference", required=False)
 @click.pass_context
+def route(ctx: click.Context, reference: str | None) -> None:
+    """What routing by difficulty costs and what it is worth: its curve, measured on held-out questions.
+
+    Each row is a threshold; the one in force is marked. The difference is to the large model alone, question by
+    question.
+    """
+    from luodi.errors import ReleaseError
+    from luodi.release import Registry
+
+    out, store = show_of(ctx), store_of(ctx)
+    found = Registry(store).find(_name(ctx, reference))
+    path = store.artifacts.get(found.digest).files / "routes" / "route.json"
+    if not path.is_file():
+        raise ReleaseError(f"{found} does not route by difficulty", "set serve.route: difficulty, then `luodi run`")
+    learned = json.loads(path.read_bytes())
+    at = learned["at"]
+    points = [*learned["curve"], learned["oracle"]]
+    marks = [out.say("route_at") if p == at else "" for p in learned["curve"]] + [out.say("route_best")]
+    rows = [
+        [
+            f"{p['share_small']:.0%}", f"{p['usd'] * 1000:.5f}", f"{p['quality']:.3f}", f"{p['difference']:+.3f}",
+            f"{p['low']:+.3f} … {p['high']:+.3f}", mark,
+        ]
+        for p, mark in zip(points, marks, strict=True)
+    ]  # fmt: skip
+    data = [p | {"in_force": p == at, "oracle": n == len(points) - 1} for n, p in enumerate(points)]
+    columns = ["small", "USD / 1,000", "worth", "difference", "interval", ""]
+    out.table(
+        columns, rows, data, title=f"{found} · n {learned['n']} · {out.say('route_saved', share=learned['saved'])}"
+    )
+
+
+@command.command()
+@click.argument("reference", required=False)
+@click.pass_context
 def verify(ctx: click.Context, reference: str | None) -> int:
     """Check every part against the signature, with no network."""
     from luodi.release import Registry
