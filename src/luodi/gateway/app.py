@@ -30,6 +30,7 @@ from luodi.gateway.wire import (
     caching,
     header,
     parse_json,
+    priority,
     read_body,
     secret_of,
     send_body,
@@ -99,6 +100,8 @@ class App:
             call.headers += [(name, call.id.encode()) for name in surface.id_headers]
             if "cache-control" in given:
                 call.caching = caching(given["cache-control"])
+            if "x-luodi-priority" in given:
+                call.priority = priority(given["x-luodi-priority"])
             key = given.get(HEADER)
             if key is None:
                 await unless_gone(receive, self._answer(surface, call, send))

@@ -17,6 +17,7 @@ class GatewayOptions:
     in_flight: int = 512
     queued: int = 512
     queue_wait_s: float = 30.0
+    high_teams: tuple[str, ...] = ()
     deadline_s: float = 300.0
     unknown_price: Literal["refuse", "flag"] = "refuse"
     keep_content: bool = True
@@ -44,7 +45,8 @@ class GatewayOptions:
         """Files that `serve` names are looked for from `folder`, by default where the process runs."""
         limiting, cache, audit = serve.limiting, serve.cache, serve.audit
         return cls(
-            in_flight=limiting.in_flight, queued=limiting.queued, queue_wait_s=limiting.wait,
+            high_teams=tuple(limiting.high_teams), in_flight=limiting.in_flight, queued=limiting.queued,
+            queue_wait_s=limiting.wait,
             deadline_s=limiting.deadline, unknown_price=limiting.unknown_price, keep_content=audit.content_days > 0,
             content_days=audit.content_days, record_days=audit.record_days, checkpoint_s=audit.checkpoint,
             anchors=tuple(audit.anchors), exact_cache=cache.exact, semantic_cache=cache.semantic,

@@ -40,6 +40,15 @@ def caching(said: str) -> Literal["", "no-cache", "no-store"]:
     return "no-store" if "no-store" in parts else "no-cache" if parts & {"no-cache", "max-age=0"} else ""
 
 
+def priority(said: str) -> Literal["normal", "low"]:
+    """What a caller's `x-luodi-priority` asks for. Raises: Problem; nobody puts themselves first."""
+    if said == "low":
+        return "low"
+    if said == "normal":
+        return "normal"
+    raise invalid("'x-luodi-priority' must be low or normal; who goes first is up to the gateway", "x-luodi-priority")
+
+
 def secret_of(scope: Scope) -> str:
     """The key that came with a request, as OpenAI's or as Anthropic's clients send it."""
     kind, _, secret = header(scope, b"authorization").partition(" ")

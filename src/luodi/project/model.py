@@ -166,6 +166,7 @@ class Limiting(Part):
     in_flight: int = Field(512, ge=1, description="calls that run at once, in one worker")
     queued: int = Field(512, ge=0, description="calls that wait for a place; more are told to come again")
     wait: Duration = Field(30.0, description="longest wait for a place", json_schema_extra={"default": "30 s"})
+    high_teams: list[str] = Field([], description="teams whose keys' calls go first where calls wait")
     deadline: Duration = Field(
         300.0,
         description="longest time an answer may take; bounds what a call can cost",

@@ -164,5 +164,5 @@ def test_a_shadow_does_nothing_twice(shop: Shop, tmp_path: Path, use: Any, house
     fleet._shadow = SimpleNamespace(id="exp_1", arms=(("helpdesk@1", 1.0),), base="helpdesk@1")
     use(tool_of(shop, tmp_path, "makeOrder"), {"body": {"item": "tea", "count": 2}})
     assert len(shop.asked) == 1
-    assert fleet.shadows(SimpleNamespace(experiment={}, task="answer", id="rec_1")) is not None
-    assert fleet.shadows(SimpleNamespace(experiment={}, task="tool", id="rec_1")) is None
+    assert fleet.shadows(SimpleNamespace(served=fleet.live, task="answer", id="rec_1")) is not None
+    assert fleet.shadows(SimpleNamespace(served=fleet.live, task="tool", id="rec_1")) is None

@@ -78,12 +78,18 @@ def _full(why: str, after_s: int) -> Problem:
 
 
 class Admit:
-    """Lets a call in, and its place free once its reply has ended."""
+    """Lets a call in, and its place free once its reply has ended.
+
+    A team goes first if the project file says so; a call goes last if its caller says so.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
         self._admission = gateway.admission
+        self._high = frozenset(gateway.options.high_teams)
 
     async def __call__(self, call: Call, following: Next) -> Reply:
+        if call.priority == "normal" and call.principal is not None and call.principal.team in self._high:
+            call.priority = "high"
         await self._admission.enter(PRIORITIES[call.priority])
         call.ending.append(lambda _: self._admission.leave())
         return await following(call)
