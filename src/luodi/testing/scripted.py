@@ -7,15 +7,17 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from luodi.testing.loopback import Loopback
 
 Json = dict[str, Any]
 
 _DELAY_S = 0.05
 
 
-class ScriptedUpstream:
+class ScriptedUpstream(Loopback):
     """Use it as a context manager. What it says follows from what it is asked:
 
     the first tool is called with an example of its arguments, unless a tool has just answered; a schema is answered
@@ -32,24 +34,7 @@ class ScriptedUpstream:
         self.bodies: list[Json] = []
         self.left = threading.Event()
         self.left_at = 0.0
-        self.closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = False
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def __enter__(self) -> ScriptedUpstream:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_handler(self))
 
 
 def example(schema: Json, root: Json | None = None) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 
 from luodi.engine import Message, Request, Sampling
 from luodi.testing.engine import Answers, FakeEngine
+from luodi.testing.loopback import Loopback
 
 Mode = Literal[
     "ok",
@@ -24,7 +25,7 @@ Mode = Literal[
 ]
 
 
-class FaultyUpstream:
+class FaultyUpstream(Loopback):
     """Use it as a context manager; `mode` may be changed between calls.
 
     ok             streams the answer, usage and [DONE]     drops        closes the connection in mid-stream
@@ -52,25 +53,11 @@ class FaultyUpstream:
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.left = threading.Event()
-        self.closing = threading.Event()
         self.engine = FakeEngine(answers, delay=delay)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = False
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def __enter__(self) -> FaultyUpstream:
-        self._thread.start()
-        return self
+        super().__init__(_handler(self))
 
     def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__()
         self.engine.close()
 
 
