@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,data,postgres,redis,semantic,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,documents,data,postgres,redis,semantic,dev]"
 	@touch $(READY)
 
 demo: setup
@@ -37,7 +37,7 @@ test: setup browser check
 	$(BIN)/python -m pytest -q
 
 test-slow: setup browser servers
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray --editable ".[ocr]"
 	@scripts/clients
 	$(BIN)/python -m pytest -q -m slow
 

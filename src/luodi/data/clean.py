@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from luodi.data.markdown import read_markdown
-from luodi.data.rst import Section, read_sections
+from luodi.knowledge.reading import Section, place_of, sections_of
 from luodi.pipeline import Context, Link, Measurement, Row, shard
 
 _SHARDS = 16
@@ -24,8 +23,7 @@ def clean_shard(rows: list[Row], params: Any) -> tuple[list[Row], list[Link]]:
     """Sections of some documents."""
     kept, links = [], []
     for row in rows:
-        reader = read_markdown if row.path.lower().endswith((".md", ".markdown")) else read_sections
-        for section in reader(row.text):
+        for section in sections_of(row.path, row.text, row.meta.get("marks")):
             made = _section_row(row, section)
             reason = _reason(made, section, params)
             if reason:
@@ -50,8 +48,16 @@ def _section_row(row: Row, section: Section) -> Row:
         start=section.start,
         end=section.end,
         line=section.line,
-        meta={"blocks": blocks, "gold": row.meta.get("gold", False)},
+        meta=_meta(row, section, blocks),
     )
+
+
+def _meta(row: Row, section: Section, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    meta = {"blocks": blocks, "gold": row.meta.get("gold", False)}
+    if "places" in row.meta:
+        for block in blocks:
+            block["place"] = list(place_of(row.meta["places"], block["start"]))
+    return meta
 
 
 def _reason(row: Row, section: Section, params: Any) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from luodi.knowledge.reading import Unreadable, is_file_format, read_file
 from luodi.pipeline.sources import MAX_FILE, Progress, read_source
 from luodi.project import Source
 from luodi.store import digest_bytes, short_id
@@ -15,13 +17,17 @@ MAX_LINE = 1 << 20  # characters; a longer line is data or a mistake, and no rea
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file. `problem` says why it is set aside; then `text` is empty."""
+    """One file. `problem` says why it is set aside; then `text` is empty.
+
+    `meta`: what the reader of its format tells beside the text (`Reading.meta`); empty for plain text.
+    """
 
     source: str
     path: str
     text: str
     digest: str
     problem: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -40,6 +46,12 @@ def _decode(source: str, path: str, data: bytes) -> Document:
         return Document(source, path, "", digest, "empty file")
     if len(data) > MAX_FILE:
         return Document(source, path, "", digest, f"larger than {MAX_FILE >> 20} MB")
+    if is_file_format(path):
+        try:
+            reading = read_file(path, data)
+        except Unreadable as error:
+            return Document(source, path, "", digest, str(error))
+        return Document(source, path, reading.text, digest, meta=reading.meta())
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MODEL = ("torch", "transformers", "gguf", "safetensors")
 _SERVE = ("openvino-genai", "xllamacpp")
+_READERS = ("pypdfium2", "python-docx", "python-pptx", "openpyxl", "lxml", "rapidocr")
 _MEASURED = (
     "collect", "clean", "scrub", "deduplicate", "pairs", "base", "train", "compress", "answers", "parity", "safety",
     "acceptance",
@@ -47,7 +48,9 @@ def _data(loaded: Loaded) -> list[Stage]:
             "collect",
             "luodi.data.collect:run",
             {"sources": documents},
-            fingerprint=lambda: fingerprint(documents, root),
+            {},
+            _READERS,
+            lambda: fingerprint(documents, root),
         ),
         Stage("clean", "luodi.data.clean:run", {}, {"rows": "collect"}),
         Stage("scrub", "luodi.data.scrub:run", project.scrub, {"rows": "clean"}),

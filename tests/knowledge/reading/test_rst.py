@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luodi.data.rst import Section, read_sections
+from luodi.knowledge.reading.rst import Section, read_sections
 
 
 def blocks(source: str) -> list[tuple[str, str]]:

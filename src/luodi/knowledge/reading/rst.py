@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Literal
 from unicodedata import east_asian_width
 
-from luodi.data.rst_inline import plain_inline
+from luodi.knowledge.reading.rst_inline import plain_inline
 
 Kind = Literal["paragraph", "list", "code", "definition", "note", "table"]
 
