@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from luodi.errors import IntegrityError
-from luodi.knowledge import INDEX, Index
+from luodi.knowledge import INDEX, Index, extract, ground, sourced
 from luodi.knowledge.chunks import Chunk, chunk_section
-from luodi.knowledge.index import build
+from luodi.knowledge.index import Original, build
 from luodi.pipeline import Row
 
 
@@ -153,3 +153,25 @@ def test_spans_lie_inside_the_section_and_nothing_is_lost(blocks: list[tuple[str
         assert 0 <= c.start <= c.end <= row.end
     said = "".join("".join(text.split()) for kind, text in blocks if kind == "text")
     assert "".join("".join(c.text.split()) for c in chunks) == said
+
+
+def test_every_citation_is_the_text_of_its_original(tmp_path: Path) -> None:
+    original = "Intro.\n\nUse ``cache`` with\n:setting:`CACHES`. It is fast.\n"
+    start = original.index("Use")
+    block = {
+        "kind": "paragraph", "text": "Use cache with CACHES. It is fast.", "start": start, "end": len(original) - 1,
+        "line": 3,
+    }  # fmt: skip
+    row = Row("r", "section", "", "file:docs", "a.rst", "Cache", meta={"blocks": [block]})
+    chunks = list(chunk_section(row, rank=0, words=70, original=original))
+    build(tmp_path / INDEX, chunks, [Original("file:docs", "a.rst", original, "abc", "Title", "2026-01-02")])
+    index = Index(tmp_path / INDEX)
+    hits = index.search("cache", 1)
+    answer = ground("How do I cache?", "Use cache with CACHES.", hits)
+    (citation,) = sourced(index, answer.citations)
+    assert citation.text == "Use ``cache`` with\n:setting:`CACHES`."
+    assert original[citation.start : citation.end] == citation.text
+    assert (citation.digest, citation.date) == ("abc", "2026-01-02")
+    (whole,) = sourced(index, extract("cache fast", hits).citations)
+    assert whole.text == original[start:-1]
+    assert index.original("file:docs", "other") is None

@@ -9,8 +9,9 @@ from collections import Counter
 from pydantic import BaseModel
 
 from luodi.data.questions import is_question, opening, question_for
-from luodi.knowledge import ABSTAIN, DEFAULT_PROMPT, INDEX, Hit, Index, build_messages
+from luodi.knowledge import ABSTAIN, DEFAULT_PROMPT, Hit, Index, build_messages
 from luodi.knowledge.answer import question_coverage
+from luodi.knowledge.vectors import open_index
 from luodi.knowledge.words import words
 from luodi.pipeline import Context, Link, Measurement, Row
 from luodi.store import short_id
@@ -35,7 +36,7 @@ def run(ctx: Context) -> None:
     """Inputs: `rows` (sections), `index`. Writes pair rows with `meta.split` train or gold."""
     params: Params = ctx.params
     rows = ctx.rows()
-    index = Index(ctx.inputs["index"] / INDEX)
+    index = open_index(ctx.inputs["index"])
     gold = _gold_set(rows)
     gold_ids = frozenset(row.id for row in rows if row.meta.get("gold"))
     links = [Link(g.id, (g.meta["section"],), "gold", "held out") for g in gold]

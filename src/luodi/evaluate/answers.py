@@ -13,7 +13,6 @@ from luodi.evaluate.scoring import cites, word_f1
 from luodi.evaluate.statistics import Estimate, mean, paired_difference, share
 from luodi.knowledge import (
     DEFAULT_PROMPT,
-    INDEX,
     Grounded,
     Hit,
     Index,
@@ -26,6 +25,7 @@ from luodi.knowledge import (
 from luodi.knowledge.answer import split_answer
 from luodi.knowledge.ground import CITE, check_against, check_sentence, strip_citations
 from luodi.knowledge.sentences import sentences
+from luodi.knowledge.vectors import open_index
 from luodi.pipeline import Context, Measurement, read_rows
 
 
@@ -78,7 +78,7 @@ def gold_items(ctx: Context, index: Index, passages: int, limit: int) -> tuple[l
 def run(ctx: Context) -> None:
     """Inputs: `pairs`, `index`, `model` (tuned), `base` (untuned), `thresholds`. Asks both models every question."""
     p: Params = ctx.params
-    index = Index(ctx.inputs["index"] / INDEX)
+    index = open_index(ctx.inputs["index"])
     whole, without, found = gold_items(ctx, index, p.passages, p.gold)
     index.close()
     items = [*whole, *without]

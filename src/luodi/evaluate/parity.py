@@ -8,7 +8,8 @@ from luodi.engine import Request, Sampling, answer_all, open_engine
 from luodi.evaluate.answers import gold_items
 from luodi.evaluate.scoring import word_f1
 from luodi.evaluate.statistics import mean, share
-from luodi.knowledge import DEFAULT_PROMPT, INDEX, Index, build_messages
+from luodi.knowledge import DEFAULT_PROMPT, build_messages
+from luodi.knowledge.vectors import open_index
 from luodi.pipeline import Context, Measurement
 
 
@@ -29,7 +30,7 @@ def run(ctx: Context) -> None:
     if not p.prompts:
         ctx.summary = "not measured (evaluate.parity: 0)"
         return
-    index = Index(ctx.inputs["index"] / INDEX)
+    index = open_index(ctx.inputs["index"])
     whole, _, _ = gold_items(ctx, index, p.passages, p.prompts)
     index.close()
     requests = [

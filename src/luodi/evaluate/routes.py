@@ -10,7 +10,8 @@ from luodi.evaluate.answers import Item, gold_items
 from luodi.evaluate.answers import Params as AnswerParams
 from luodi.evaluate.routing import FILE, Scored, features, learn, oracle
 from luodi.evaluate.scoring import word_f1
-from luodi.knowledge import DEFAULT_PROMPT, INDEX, Index, build_messages, ground, language_of
+from luodi.knowledge import DEFAULT_PROMPT, build_messages, ground, language_of
+from luodi.knowledge.vectors import open_index
 from luodi.pipeline import Context, Measurement
 
 
@@ -22,7 +23,7 @@ class Params(AnswerParams):
 def run(ctx: Context) -> None:
     """Inputs: `pairs`, `index`, `model`, `thresholds`."""
     p: Params = ctx.params
-    index = Index(ctx.inputs["index"] / INDEX)
+    index = open_index(ctx.inputs["index"])
     whole, without, _ = gold_items(ctx, index, p.passages, p.gold)
     index.close()
     items = [i for i in (*whole, *without) if i.sufficient]  # what the documents do not speak of reaches no model

@@ -20,6 +20,7 @@ from luodi.gateway.upstream.policy import POLICIES, ByDifficulty
 from luodi.gateway.upstream.probe import first_model
 from luodi.guard import AttackModel, Guard, GuardPolicy
 from luodi.knowledge import INDEX, Index
+from luodi.knowledge.vectors import open_index
 from luodi.release import Verified
 from luodi.store import digest_json
 
@@ -159,7 +160,7 @@ def open_served(
         digest=digest,
         pool=pool,
         pools=pools,
-        index=Index(index),
+        index=open_index(index.parent),
         guard=Guard(GuardPolicy.model_validate(policy["guard"]), model, system_prompt=instructions),
         instructions=instructions,
         options=options,

@@ -9,6 +9,7 @@ from luodi.knowledge.answer import (
     ground,
     language_of,
     says_unknown,
+    sourced,
     sufficient,
 )
 from luodi.knowledge.index import INDEX, Hit, Index
@@ -29,5 +30,6 @@ __all__ = [
     "ground",
     "language_of",
     "says_unknown",
+    "sourced",
     "sufficient",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from luodi.knowledge.ground import Checked, check_sentence, strip_citations
@@ -19,7 +19,14 @@ MIN_QUESTION_COVERAGE = 0.5  # share of the question that the passages must spea
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A source: the chunk's place in the original document, and the words that support the sentence."""
+    """A source: its place in the original document, and the words that support the sentence.
+
+    Attributes:
+        start, end: characters of the original; of the sentence that supports, or of the passage.
+        unit, at: where that is in a file that has pages, slides or rows: "page", "12".
+        text: `original[start:end]`; "" as long as nobody has looked it up (`sourced`).
+        digest, date: of the file.
+    """
 
     number: int
     source: str
@@ -30,6 +37,11 @@ class Citation:
     title: str
     quote: str
     row_id: str
+    unit: str = ""
+    at: str = ""
+    text: str = ""
+    digest: str = ""
+    date: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -170,18 +182,34 @@ def abstain(question: str, hits: Sequence[Hit], dropped: tuple[Checked, ...] = (
 def _compose(kind: Kind, kept: list[Checked], dropped: list[Checked], hits: Sequence[Hit]) -> Grounded:
     """Number the sources in the order they are first used."""
     numbers: dict[int, int] = {}
-    quotes: dict[int, str] = {}
+    quotes: dict[int, list[str]] = {}
     text = ""
     for sentence in kept:
         assert sentence.passage is not None
         number = numbers.setdefault(sentence.passage, len(numbers) + 1)
-        quotes.setdefault(sentence.passage, sentence.quote)
+        quotes.setdefault(sentence.passage, []).append(sentence.quote)
         space = "" if not text or has_chinese(sentence.text[:1]) else " "
         text += f"{space}{sentence.text} [{number}]"
-    citations = tuple(_citation(numbers[p], hits[p], quotes[p]) for p in numbers)
+    citations = tuple(_citation(numbers[p], hits[p], *quotes[p]) for p in numbers)
     return Grounded(text, kind, citations, tuple(kept), tuple(dropped))
 
 
-def _citation(number: int, hit: Hit, quote: str) -> Citation:
+def _citation(number: int, hit: Hit, quote: str, *more: str) -> Citation:
+    """The passage as a source; it points at all that is quoted of it."""
     c = hit.chunk
-    return Citation(number, c.source, c.path, c.line, c.start, c.end, c.title, quote, c.row_id)
+    places = [(at, at + len(q)) for q in (quote, *more) if q and (at := c.text.find(q)) >= 0]
+    start, end = c.start, c.end
+    if places:
+        start, end = c.place(min(s for s, _ in places), max(e for _, e in places))
+    return Citation(number, c.source, c.path, c.line, start, end, c.title, quote, c.row_id, c.unit, c.at)
+
+
+def sourced(index: Index, citations: Sequence[Citation]) -> tuple[Citation, ...]:
+    """Citations with the words of the original they point at, and what is known of its file."""
+    out = []
+    for c in citations:
+        original = index.original(c.source, c.path)
+        if original is not None:
+            c = replace(c, text=original.text[c.start : c.end], digest=original.digest, date=original.date)
+        out.append(c)
+    return tuple(out)

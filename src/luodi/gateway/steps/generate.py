@@ -12,7 +12,7 @@ from luodi.gateway.ledger.prices import Price
 from luodi.gateway.upstream import Order
 from luodi.gateway.upstream.pool import too_long
 from luodi.gateway.upstream.shape import Shape, needs_of
-from luodi.knowledge import Grounded, Grounder, abstain, build_messages
+from luodi.knowledge import Grounded, Grounder, Index, abstain, build_messages, sourced
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -69,7 +69,7 @@ class Generate:
     async def _answer(self, call: Call, outcome: Outcome) -> AsyncGenerator[Piece, None]:
         if not call.hits:
             grounded = abstain(call.question, call.nearest)
-            _fill(outcome, grounded)
+            _fill(outcome, grounded, call.release.index)
             outcome.finish, outcome.cost_nano_usd = "stop", 0
             yield Piece(grounded.text)
             return
@@ -87,7 +87,7 @@ class Generate:
                 if time.monotonic() > until:
                     raise too_long()
         rest, grounded = grounder.finish()
-        _fill(outcome, grounded)
+        _fill(outcome, grounded, served.index)
         if rest:
             yield Piece(rest)
 
@@ -102,9 +102,9 @@ async def _nothing() -> AsyncGenerator[Piece, None]:
     yield
 
 
-def _fill(outcome: Outcome, grounded: Grounded) -> None:
+def _fill(outcome: Outcome, grounded: Grounded, index: Index) -> None:
     outcome.kind = grounded.kind
-    outcome.citations, outcome.nearest = grounded.citations, grounded.nearest
+    outcome.citations, outcome.nearest = sourced(index, grounded.citations), sourced(index, grounded.nearest)
     outcome.checks = [
         {"checks": c.checks, "coverage": round(c.coverage, 3), "passage": c.passage} for c in grounded.checked
     ]

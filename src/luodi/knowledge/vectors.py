@@ -1,0 +1,118 @@
+"""Vectors of chunks: one matrix on disk, mapped into memory and searched whole, so that what is found is exact."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from luodi.engine.embed import Embedder, open_embedder
+from luodi.errors import IntegrityError
+from luodi.knowledge.index import INDEX, Index
+
+MATRIX = "vectors.npy"
+ABOUT = "vectors.json"
+LONGEST = 1200  # characters of a passage that are embedded
+_SLICE = 65_536  # rows that are compared at a time, so that little more than the matrix is in memory
+
+
+def build_vectors(
+    folder: Path,
+    texts: Sequence[str],
+    embedder: Embedder,
+    kept: Path,
+    progress: Callable[[float, float], None] = lambda done, total: None,
+) -> int:
+    """Write the vectors of `texts`, in their order, into `folder`; returns how many had to be made.
+
+    `kept` is a file of vectors made before, by text and embedder: what did not change costs nothing.
+    """
+    matrix = np.zeros((len(texts), embedder.dim), np.float16)
+    made = 0
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(kept, timeout=60)) as store:
+        store.execute("CREATE TABLE IF NOT EXISTS vector (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+        for done, text in enumerate(texts):
+            short = text[:LONGEST]
+            key = hashlib.sha256(f"{embedder.name}\0{short}".encode("utf-8", "surrogatepass")).digest()[:16]
+            found = store.execute("SELECT value FROM vector WHERE key=?", (key,)).fetchone()
+            if found is None:
+                vector = embedder.encode([short], role="passage")[0].astype(np.float16)
+                store.execute("INSERT OR REPLACE INTO vector VALUES (?,?)", (key, vector.tobytes()))
+                made += 1
+                if made % 50 == 0:
+                    store.commit()  # a killed build goes on where it was
+            else:
+                vector = np.frombuffer(found[0], np.float16)
+            matrix[done] = vector
+            if done % 50 == 0:
+                progress(done, len(texts))
+        store.commit()
+    np.save(folder / MATRIX, matrix)
+    about = {"embedder": embedder.name, "kind": embedder.name.partition("/")[0], "dim": embedder.dim}
+    (folder / ABOUT).write_text(json.dumps(about, sort_keys=True) + "\n", "utf-8")
+    return made
+
+
+class Vectors:
+    """Searches the matrix in `folder`. The embedder is opened with the first question. Safe to use from threads.
+
+    Raises:
+        IntegrityError: the files are missing or do not belong together.
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder | None = None) -> None:
+        try:
+            about = json.loads((folder / ABOUT).read_bytes())
+            self._matrix: Any = np.load(folder / MATRIX, mmap_mode="r", allow_pickle=False)
+            self.embedder_name, self._kind = str(about["embedder"]), str(about["kind"])
+            if self._matrix.ndim != 2 or self._matrix.shape[1] != about["dim"]:
+                raise ValueError("another number of dimensions")
+        except (OSError, ValueError, KeyError) as error:
+            raise IntegrityError(f"the vectors in {folder} can't be read: {error}") from error
+        self._embedder = embedder
+        self._lock = threading.Lock()
+
+    def nearest(self, query: str, limit: int) -> list[tuple[int, float]]:
+        """(chunk id, cosine) of the chunks nearest to `query`, nearest first.
+
+        Raises:
+            IntegrityError: the embedder installed is not the one the vectors were made with.
+        """
+        vector = self._encode(query)
+        scores = np.concatenate([part @ vector for part in self._parts()]) if len(self._matrix) else np.zeros(0)
+        limit = min(limit, len(scores))
+        if not limit:
+            return []
+        least = np.partition(scores, -limit)[-limit]
+        best = np.flatnonzero(scores >= least)  # more than asked for where several are as near
+        order = best[np.lexsort((best, -scores[best]))][:limit]
+        return [(int(place) + 1, float(scores[place])) for place in order]
+
+    def _parts(self) -> Iterator[Any]:
+        for start in range(0, len(self._matrix), _SLICE):
+            yield np.asarray(self._matrix[start : start + _SLICE], np.float32)
+
+    def _encode(self, query: str) -> Any:
+        with self._lock:  # an embedder keeps buffers of its own
+            if self._embedder is None:
+                embedder = open_embedder(self._kind)
+                if embedder.name != self.embedder_name:
+                    raise IntegrityError(
+                        f"the vectors were made with {self.embedder_name}, and {embedder.name} is installed",
+                        "install that version, or build the index again",
+                    )
+                self._embedder = embedder
+            return self._embedder.encode([query[:LONGEST]])[0]
+
+
+def open_index(folder: Path) -> Index:
+    """The index in `folder`, with its vectors if it has any. Raises: IntegrityError."""
+    return Index(folder / INDEX, Vectors(folder) if (folder / MATRIX).is_file() else None)
