@@ -12,7 +12,7 @@ import pytest
 from luodi.engine.embed import Hashing, Role
 from luodi.errors import IntegrityError
 from luodi.knowledge.chunks import Chunk
-from luodi.knowledge.fuse import fuse
+from luodi.knowledge.fuse import fuse, nearest
 from luodi.knowledge.index import INDEX, build
 from luodi.knowledge.vectors import Vectors, build_vectors, open_index
 
@@ -51,8 +51,8 @@ def test_nearest_is_exact(tmp_path: Path) -> None:
     matrix = np.load(tmp_path / "vectors.npy").astype(np.float32)
     scores = matrix @ embedder.encode(["w3 w17 w5"])[0]
     expected = sorted(range(500), key=lambda n: (-scores[n], n))[:10]
-    near = Vectors(tmp_path).nearest("w3 w17 w5", 10)
-    assert [chunk - 1 for chunk, _ in near] == expected
+    near = nearest(Vectors(tmp_path).similarities("w3 w17 w5"), 10)
+    assert [chunk - 1 for chunk in near] == expected
 
 
 def indexed(folder: Path) -> None:
@@ -68,7 +68,8 @@ def test_search_fuses_words_and_meaning(tmp_path: Path) -> None:
     assert {h.chunk.path for h in hits} == {"0.md", "1.md", "2.md"}
     assert hits[0].chunk.path == "0.md" and hits[0].lexical == 1 and hits[0].dense > 0
     assert all(h.dense for h in hits)
-    assert hits[0].score == pytest.approx(1 / 61 + 1 / (60 + hits[0].dense))
+    assert hits[0].score > hits[0].similarity  # for the words that it holds
+    assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
 
 
 def test_fuse() -> None:
@@ -83,7 +84,7 @@ def test_vectors_that_do_not_belong_are_refused(tmp_path: Path) -> None:
     about = json.loads((tmp_path / "vectors.json").read_text())
     (tmp_path / "vectors.json").write_text(json.dumps(about | {"embedder": "hashing/0"}))
     with pytest.raises(IntegrityError, match="hashing/0, and hashing/1 is installed"):
-        Vectors(tmp_path).nearest("x", 1)
+        Vectors(tmp_path).similarities("x")
     (tmp_path / "vectors.json").write_text(json.dumps(about | {"dim": 3}))
     with pytest.raises(IntegrityError, match="dimensions"):
         Vectors(tmp_path)

@@ -11,13 +11,13 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luodi.errors import IntegrityError
 from luodi.knowledge.chunks import Chunk
-from luodi.knowledge.fuse import fuse
+from luodi.knowledge.fuse import fuse, nearest
 from luodi.knowledge.words import content_words, segment, stem, words
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 INDEX = "index.sqlite"
 DEPTH = 100  # chunks that each way of searching brings before they are fused
 _TITLE_WEIGHT = 2.0
+_WORDS_WEIGHT = 0.05  # of the share of the question's words, beside the cosine
 _CHUNK = "c.id, c.row_id, c.source, c.rank, c.path, c.title, c.text, c.start, c.end, c.line, c.spans, c.unit, c.at"
 
 
@@ -34,7 +35,7 @@ class Hit:
     """A chunk that was found; a higher score is a better match.
 
     Attributes:
-        score: BM25 where words alone were searched, else the fused score.
+        score: BM25 where words alone were searched, else cosine and share of the question's words.
         lexical, dense: its rank by words and by meaning, from 1; 0 if it was not among the first.
         similarity: cosine to the question, if there are vectors.
     """
@@ -138,7 +139,7 @@ class Index:
         depth = max(limit * 4 + len(without) * 8, DEPTH if self._vectors else 0)
         found = self.lexical(query, depth)
         if self._vectors is not None:
-            found = self._fused(found, self._vectors.nearest(query, depth))
+            found = self._rescored(query, self._fused(found, self._vectors.similarities(query), depth))
         hits = [h for h in found if h.chunk.row_id not in without]
         best: dict[tuple[str, str], int] = {}
         for hit in hits:
@@ -158,17 +159,32 @@ class Index:
         ).fetchall()
         return [Hit(_chunk(row), row[13], place) for place, row in enumerate(rows, 1)]
 
-    def _fused(self, by_words: list[Hit], near: list[tuple[int, float]]) -> list[Hit]:
+    def _fused(self, by_words: list[Hit], similarities: Any, depth: int) -> list[Hit]:
         """Both orders as one."""
         known = {h.chunk.id: h for h in by_words}
-        place = {chunk: (rank, cosine) for rank, (chunk, cosine) in enumerate(near, 1)}
-        more = self.chunks([chunk for chunk in place if chunk not in known])
+        dense = {chunk: rank for rank, chunk in enumerate(nearest(similarities, depth), 1)}
+        more = self.chunks([chunk for chunk in dense if chunk not in known])
         out = []
-        for chunk, score in fuse([list(known), list(place)]):
+        for chunk, score in fuse([list(known), list(dense)]):
             lexical = known[chunk].lexical if chunk in known else 0
             found = known[chunk].chunk if chunk in known else more[chunk]
-            out.append(Hit(found, score, lexical, *place.get(chunk, (0, 0.0))))
+            out.append(Hit(found, score, lexical, dense.get(chunk, 0), float(similarities[chunk - 1])))
         return out
+
+    def _rescored(self, query: str, hits: list[Hit]) -> list[Hit]:
+        """By how near they are in meaning, and how many of the question's words they hold, rare ones first.
+
+        The weight was fitted on headings as questions to the sections below them, and held on others
+        (`benchmarks/knowledge`).
+        """
+        weights = {stem(word): self.rarity(word) for word in dict.fromkeys(content_words(query))}
+        total = sum(weights.values()) or 1.0
+        scored = []
+        for hit in hits[:DEPTH]:
+            there = {stem(w) for w in content_words(f"{hit.chunk.title} {hit.chunk.text}")}
+            covered = sum(weight for word, weight in weights.items() if word in there) / total
+            scored.append(replace(hit, score=hit.similarity + _WORDS_WEIGHT * covered))
+        return sorted(scored, key=lambda hit: -hit.score)
 
     def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
         """Chunks by id."""

@@ -80,21 +80,14 @@ class Vectors:
         self._embedder = embedder
         self._lock = threading.Lock()
 
-    def nearest(self, query: str, limit: int) -> list[tuple[int, float]]:
-        """(chunk id, cosine) of the chunks nearest to `query`, nearest first.
+    def similarities(self, query: str) -> Any:
+        """Cosine to `query` of every chunk, in the order of their ids, float32.
 
         Raises:
             IntegrityError: the embedder installed is not the one the vectors were made with.
         """
         vector = self._encode(query)
-        scores = np.concatenate([part @ vector for part in self._parts()]) if len(self._matrix) else np.zeros(0)
-        limit = min(limit, len(scores))
-        if not limit:
-            return []
-        least = np.partition(scores, -limit)[-limit]
-        best = np.flatnonzero(scores >= least)  # more than asked for where several are as near
-        order = best[np.lexsort((best, -scores[best]))][:limit]
-        return [(int(place) + 1, float(scores[place])) for place in order]
+        return np.concatenate([np.zeros(0, np.float32), *(part @ vector for part in self._parts())])
 
     def _parts(self) -> Iterator[Any]:
         for start in range(0, len(self._matrix), _SLICE):
