@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit bench-cache bench-gateway clean
+.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit bench-cache bench-gateway bench-guard clean
 
 help:
 	@echo "make demo       set up, build a release of the support template on real documents, serve it, ask it"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-audit measure the audit log: appends, verification, proofs"
 	@echo "make bench-cache how often a semantic hit is wrong"
 	@echo "make bench-gateway measure the gateway beside a bare proxy and LiteLLM"
+	@echo "make bench-guard recall of the guard, beside Presidio; its speed, its streams"
 	@echo "make clean      remove the environment and the demo"
 
 setup: $(READY)
@@ -24,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,documents,data,postgres,redis,semantic,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,documents,data,postgres,redis,semantic,privacy,dev]"
 	@touch $(READY)
 
 demo: setup
@@ -78,6 +79,9 @@ bench-cache: setup
 
 bench-gateway: setup
 	$(BIN)/python -m benchmarks.gateway
+
+bench-guard: setup
+	$(BIN)/python -m benchmarks.guard
 
 clean:
 	rm -rf $(VENV) demo

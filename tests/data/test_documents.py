@@ -140,3 +140,21 @@ def test_office_files_are_read_and_what_is_hidden_in_them_is_told(docs: Path, tm
     found = next(s for s in sections if s.path == "leave.docx")
     assert found.title == "Leave" and found.meta["blocks"][0]["place"] == ["paragraph", "2"]
     assert rows["leave.docx"].text[found.meta["blocks"][0]["start"] : found.meta["blocks"][0]["end"]] == found.text
+
+
+def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from luodi.data import documents
+
+    asked: list[str] = []
+    real = documents.read_file
+    monkeypatch.setattr(documents, "read_file", lambda path, data: asked.append(path) or real(path, data))
+    table = b"name,price\nlamp,12\nchair,80\n"
+    first = documents.read_one("s", "a.csv", table, tmp_path)
+    again = documents.read_one("s", "moved/b.csv", table, tmp_path)
+    assert asked == ["a.csv"] and again.text == first.text and again.meta == first.meta
+    assert documents.read_one("s", "a.csv", table + b"sofa,300\n", tmp_path).text != first.text and len(asked) == 2
+    broken = documents.read_one("s", "a.pdf", b"%PDF-1.7", tmp_path)
+    assert broken.problem and documents.read_one("s", "a.pdf", b"%PDF-1.7", tmp_path) == broken and len(asked) == 3
+    for file in (tmp_path / "readings").iterdir():
+        file.write_bytes(b"cut")
+    assert documents.read_one("s", "a.csv", table, tmp_path) == first and len(asked) == 4

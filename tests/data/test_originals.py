@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luodi.data.originals import blacken, blacken_shard
+from luodi.data.originals import Params, blacken, blacken_shard
 from luodi.guard import find_personal
 from luodi.pipeline import Row
 
@@ -28,6 +28,6 @@ def test_everything_else_stays_where_it_is(parts: list[str]) -> None:
 
 def test_rows_keep_what_citations_need() -> None:
     row = Row("id", "document", "x", "s", "p", meta={"digest": "d", "date": "2026-01-02", "marks": [], "gold": True})
-    rows, links = blacken_shard([row], None)
+    rows, links = blacken_shard([row], Params())
     assert rows[0].meta == {"digest": "d", "date": "2026-01-02"}
     assert links[0].in_ids == ("id",)

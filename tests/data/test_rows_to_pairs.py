@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from luodi.data import deduplicate, pairs, scrub
 from luodi.data.questions import opening, question_for
+from luodi.errors import LuodiError
+from luodi.guard.privacy import TYPES
+from luodi.guard.vault import Vaults, restore
 from luodi.knowledge import stage as knowledge
 from luodi.pipeline import Context, Link, Row, Runner, Stage, read_lineage, read_measurements, read_rows
-from luodi.project.model import Scrub
+from luodi.project.model import PersonalType, Scrub
 from luodi.store import Store
 
 SENTENCES = [
@@ -69,6 +74,33 @@ def test_personal_data_may_drop_the_section(tmp_path: Path) -> None:
     files = store.artifacts.get(done["scrub"].output).files
     assert [r.id for r in read_rows(files)] == [rows[1].id]
     assert any(not link.out_id and "email" in link.reason for link in read_lineage(files))
+
+
+def test_types_may_differ_and_pseudonyms_lie_sealed_in_the_vault(tmp_path: Path) -> None:
+    text = "Anna (anna.schmidt@contoso-bank.de) called from 13800138000; anna.schmidt@contoso-bank.de; 36.112.4.5"
+    rows = [section(1, text), section(2, "Her number was 13800138001.")]
+    options = Scrub(disposition="pseudonym", kinds={"phone": "mask", "ip": "keep"}, check_sample=30)
+    store, done = run(tmp_path, rows, Stage("scrub", scrub.run, options, {"rows": "rows"}))
+    first, second = read_rows(store.artifacts.get(done["scrub"].output).files)
+    vault = Vaults(store).open(scrub.OWNER, scrub.CONVERSATION)
+    assert first.text.count("[EMAIL_") == 2 and "[PHONE]" in first.text and "36.112.4.5" in first.text
+    assert second.text == "Her number was [PHONE]."
+    assert restore(first.text, vault) == text.replace("13800138000", "[PHONE]")
+    assert not any(
+        b"anna.schmidt" in p.read_bytes() for p in (store.root / "artifacts").rglob("*") if "scrub" in str(p)
+    )
+    assert not any(b"anna.schmidt" in p.read_bytes() for p in store.root.glob("luodi.db*"))
+
+
+def test_an_engine_that_is_not_there_stops_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
+    options = Scrub(engines=["presidio"], check_sample=0)
+    with pytest.raises(LuodiError, match="presidio"):
+        run(tmp_path, [section(1, "Anna came.")], Stage("scrub", scrub.run, options, {"rows": "rows"}))
+
+
+def test_the_project_file_knows_every_type() -> None:
+    assert get_args(PersonalType) == TYPES
 
 
 def test_copies_are_dropped_and_name_their_original() -> None:

@@ -45,7 +45,10 @@ def test_anchors_may_be_used(tmp_path: Path) -> None:
             "name: x\ndata:\n- source: file:a\n- licnce: MIT\n  source: file:b\n",
             "4: data.1.licnce is not an option; did you mean 'licence'?",
         ),
-        ("name: x\nscrub: {zzz: 1}\n", "2: scrub.zzz is not an option; known are disposition, check_sample"),
+        (
+            "name: x\nscrub: {zzz: 1}\n",
+            "2: scrub.zzz is not an option; known are disposition, kinds, engines, check_sample",
+        ),
         ("seed: 1\n", "1: name is missing"),
         ("\n\nseed: 1\n", "3: name is missing"),
         ("name: x\n\nname: y\n", "3: 'name' is said twice"),

@@ -22,6 +22,8 @@ FILES = [
     "cards/model-card.md",
     "guard/attack-model/model.json",
     "guard/attack-model/weights.npy",
+    "guard/training-text/grams.npy",
+    "guard/training-text/training-text.json",
     "index/index.sqlite",
     "passport.html",
     "passport.json",

@@ -127,7 +127,7 @@ def test_edited_thresholds_are_signed_anew_and_the_model_measured_again(project:
     finally:
         (project / "gates.yaml").write_text(kept)
     assert {s for s, why in planned.items() if why} == {
-        "thresholds", "answers", "parity", "safety", "acceptance", "cards", "gates", "release",
+        "thresholds", "answers", "confidence", "parity", "safety", "acceptance", "cards", "gates", "release",
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "release": "List, show, verify, promote and roll back releases.",
     "experiment": "Canaries, A/B tests and shadows of whole releases.",
     "store": "List, show, verify and clear artifacts.",
+    "knowledge": "Put documents into the project, see how they are read, and find passages in them.",
     "lineage": "Where a row or an answer came from, and what became of it.",
     "key": "Make, list, limit and revoke API keys.",
     "people": "People who sign in to the admin pages and the admin API, and their roles.",

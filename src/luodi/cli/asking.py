@@ -57,8 +57,14 @@ class Asker:
         request = urllib.request.Request(  # noqa: S310 - the address is our own server's
             f"{self._server['url']}/v1/chat/completions", json.dumps(body).encode(), headers
         )
+        trust = None
+        if cert := self._server.get("cert"):
+            from luodi.gateway.tls import own_server
+
+            trust = own_server(cert)
         try:
-            with urllib.request.urlopen(request, timeout=300) as reply:  # noqa: S310 - the address is our own server's
+            opened = urllib.request.urlopen(request, timeout=300, context=trust)  # noqa: S310 - our own server's
+            with opened as reply:
                 loaded: dict[str, Any] = json.load(reply)
                 return loaded
         except urllib.error.HTTPError as error:
@@ -94,6 +100,8 @@ def show_answer(answered: Answered, show: Show, *, why: bool) -> None:
     for c in told["citations"]:
         show.line(f"[{c['number']}] {c['path']}:{c['line']} {c['title'].rpartition(' › ')[2]}: “{_short(c['quote'])}”")
     if told["kind"] == "abstained":
+        if told.get("missing"):
+            show.line(f"{show.say('not_found')}: {', '.join(told['missing'])}")
         for c in told["nearest"]:
             show.line(f"{show.say('closest')}: {c['path']}:{c['line']} {c['title'].rpartition(' › ')[2]}")
     if why:
@@ -103,10 +111,11 @@ def show_answer(answered: Answered, show: Show, *, why: bool) -> None:
         for v in told["verdicts"]:
             state = v["action"] if v["ran"] else "not run"
             show.line(f"  guard/{v['check']}@{v['version'].split(':')[0]}: {state}, {v['score']:.2f}")
+    sure = "" if told.get("confidence") is None else f" · {show.say('confidence')} {told['confidence']:.2f}"
     cached = f" · {show.say('cached')}" if told["cached"] else ""
     tokens = answered.usage["total_tokens"]
     show.line(
-        f"{told['kind']} · {told['release']} · {answered.seconds * 1000:.0f} ms · {tokens} tokens{cached}"
+        f"{told['kind']} · {told['release']} · {answered.seconds * 1000:.0f} ms · {tokens} tokens{sure}{cached}"
         f" · {show.say('record')} {told['record']}"
     )
 

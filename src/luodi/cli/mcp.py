@@ -33,9 +33,10 @@ def command(ctx: click.Context, url: str | None, key: str | None) -> None:
     secret = os.environ.get(variable, "")
     if key is not None and not secret:
         raise LuodiError(f"{variable} is not set", "put the key into that variable; `luodi key make` makes one")
+    cert = ""
     if url is None:
         found = find_server(Store.of(root_of(ctx)).root)
         if found is None:
             raise LuodiError("no gateway runs for this project", "start `luodi serve`, or name one with --url")
-        url, secret = found["url"], secret or found["key"]
-    asyncio.run(bridge(url.rstrip("/") + "/mcp", secret))
+        url, secret, cert = found["url"], secret or found["key"], found.get("cert", "")
+    asyncio.run(bridge(url.rstrip("/") + "/mcp", secret, cert))

@@ -45,6 +45,8 @@ class Served:
     threads: int | None = None
     key: str = ""
     url: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
 
 
 def run(what: Served, sock: socket.socket, ready: Callable[[dict[str, Any]], Any], *, note: bool) -> None:
@@ -52,6 +54,7 @@ def run(what: Served, sock: socket.socket, ready: Callable[[dict[str, Any]], Any
     from luodi.console import Console
     from luodi.gateway import App, Gateway, open_release
     from luodi.gateway.server import serve
+    from luodi.gateway.tls import Certificate
     from luodi.release import Registry, verify
     from luodi.store import Store
 
@@ -61,6 +64,7 @@ def run(what: Served, sock: socket.socket, ready: Callable[[dict[str, Any]], Any
         verified = verify(Registry(store).find(release), store)
         return open_release(verified, engine=what.engine, threads=what.threads)
 
+    tls = Certificate(Path(what.tls_cert), Path(what.tls_key)) if what.tls_cert else None
     with ExitStack() as stack:  # in this order, so that whatever fails leaves no thread behind
         served = opener(what.release)
         gateway = Gateway(served, store, GatewayOptions(**what.options), opener=opener, follow=what.follow)
@@ -73,7 +77,7 @@ def run(what: Served, sock: socket.socket, ready: Callable[[dict[str, Any]], Any
 
         show(served)
         gateway.fleet.changed = show
-        serve(app, sock, store, key, lambda url: ready(served.about | {"url": url, "key": key}), note=note)
+        serve(app, sock, store, key, lambda url: ready(served.about | {"url": url, "key": key}), note=note, tls=tls)
 
 
 @contextlib.contextmanager

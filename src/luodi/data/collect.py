@@ -33,7 +33,9 @@ def run(ctx: Context) -> None:
         def report(done: float, total: float, note: str, number: int = number) -> None:
             ctx.progress(number + done / total, len(sources), note)
 
-        for document in read_documents(source, project=ctx.project, downloads=ctx.downloads, progress=report):
+        for document in read_documents(
+            source, project=ctx.project, downloads=ctx.downloads, progress=report, cache=ctx.store.folder("cache")
+        ):
             if document.problem:
                 quarantine.append({"source": document.source, "path": document.path, "reason": document.problem})
                 links.append(Link("", (document.id,), "collect", f"{document.path}: {document.problem}"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from luodi.guard import find_personal
+from luodi.guard.privacy import Privacy, PrivacyPolicy
 from luodi.pipeline import Context, Link, Row, shard
 
 BLACK = "█"
@@ -15,13 +15,16 @@ _SHARDS = 16
 
 
 class Params(BaseModel):
-    pass
+    disposition: str = "mask"
+    kinds: dict[str, str] = {}
+    engines: list[str] = []
 
 
-def blacken(text: str) -> tuple[str, int]:
+def blacken(text: str, privacy: Privacy | None = None) -> tuple[str, int]:
     """`text` with every personal value as so many blocks, and how many values there are."""
+    privacy = privacy or Privacy(PrivacyPolicy())
     parts: list[str] = []
-    done, items = 0, find_personal(text)
+    done, items = 0, [item for item in privacy.find(text) if privacy.policy.of(item.kind) != "keep"]
     for item in items:
         parts += (text[done : item.start], BLACK * (item.end - item.start))
         done = item.end
@@ -30,9 +33,11 @@ def blacken(text: str) -> tuple[str, int]:
 
 def blacken_shard(rows: list[Row], params: Any) -> tuple[list[Row], list[Link]]:
     """Some documents; without what only readers of their format need."""
+    policy = {"default": params.disposition, "kinds": params.kinds, "engines": tuple(params.engines)}
+    privacy = Privacy(PrivacyPolicy.model_validate(policy))
     out, links = [], []
     for row in rows:
-        text, count = blacken(row.text)
+        text, count = blacken(row.text, privacy)
         meta = {name: row.meta[name] for name in ("digest", "title", "date") if row.meta.get(name)}
         made = row.child("original", "blacked out", text=text, meta=meta)
         out.append(made)

@@ -22,6 +22,7 @@ from luodi.gateway.core import Gateway
 from luodi.gateway.served import open_served
 from luodi.guard import default_policy
 from luodi.knowledge import DEFAULT_PROMPT, INDEX
+from luodi.knowledge.confidence import FILE as CONFIDENCE
 from luodi.pipeline import Context, Measurement, read_rows
 from luodi.store import Store
 
@@ -75,6 +76,7 @@ def serve_and_ask(p: Params, inputs: dict[str, Path], root: Path, questions: lis
         instructions=p.instructions or DEFAULT_PROMPT,
         options=p.serve,
         passport={},
+        confidence=inputs["confidence"] / CONFIDENCE if "confidence" in inputs else None,
     )
     gateway = Gateway(served, store)
     _, secret = gateway.keys.create("acceptance")

@@ -20,6 +20,8 @@ from luodi.gateway.mcp import PATH as MCP_PATH
 from luodi.gateway.mcp import McpServer
 from luodi.gateway.openapi import document
 from luodi.gateway.problem import Problem, internal
+from luodi.gateway.pseudonyms import HEADER as CONVERSATION
+from luodi.gateway.pseudonyms import conversation
 from luodi.gateway.surfaces import SURFACES, Surface
 from luodi.gateway.surfaces.anthropic_in import error_of
 from luodi.gateway.surfaces.plain import count_tokens, models
@@ -100,6 +102,8 @@ class App:
             call.headers += [(name, call.id.encode()) for name in surface.id_headers]
             if "cache-control" in given:
                 call.caching = caching(given["cache-control"])
+            if CONVERSATION in given:
+                call.conversation = conversation(given[CONVERSATION])
             if "x-luodi-priority" in given:
                 call.priority = priority(given["x-luodi-priority"])
             key = given.get(HEADER)

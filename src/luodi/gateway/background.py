@@ -100,6 +100,7 @@ class Background:
     def _retain(self) -> None:
         purge(self._gateway.store)
         purge_deliveries(self._gateway.store)
+        self._gateway.pseudonyms.expire()
         options = self._gateway.options
         retain(
             self._gateway.store,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from luodi.engine import Message, Sampling
 from luodi.gateway.keys import Principal
 from luodi.guard import GuardResult, Verdict
+from luodi.guard.vault import Vault
 from luodi.knowledge import Citation, Hit
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Call:
         texts: what is to be embedded or judged.
         work: what a tool does, once all steps have let the call pass.
         user: the end user as the caller names them; experiments stick to it.
+        conversation: as the caller names it; pseudonyms are the same in all of its calls.
+        vault: what pseudonyms of this call stand for; None where the policy writes none.
         question: what was said last, judged and masked by the guard.
         headers: for the response, whether the call is answered or refused.
         ending: called once when the reply has ended, in whatever way, before its record is written; cheaper than a
@@ -56,6 +59,8 @@ class Call:
     secret: str = ""
     principal: Principal | None = None
     user: str = ""
+    conversation: str = ""
+    vault: Vault | None = None
     priority: Literal["high", "normal", "low"] = "normal"
     caching: Literal["", "no-cache", "no-store"] = ""
     question: str = ""
@@ -66,6 +71,8 @@ class Call:
     personal: bool = False  # whether the guard found personal data in it
     judged: tuple[GuardResult, ...] = ()  # of each text of a moderation
     hits: tuple[Hit, ...] = ()
+    confidence: float | None = None  # that an answer from the passages is right; None if nothing says it
+    missing: tuple[str, ...] = ()  # words of the question that no passage holds
     nearest: tuple[Hit, ...] = ()  # shown when the passages do not speak of what is asked
     price: Price | None = None  # of the model that was asked last
     sent: Callable[[Price], None] | None = None  # says so where a kill does not forget it
@@ -113,6 +120,8 @@ class Outcome:
         finish: of the first choice.
         prompt_tokens, completion_tokens: as counted so far; final at the end. `estimated` if the model did not count.
         cost_nano_usd: what the model cost; None as long as nothing says it.
+        confidence: how likely the answer is right, as the release was calibrated; None if it was not.
+        missing: words of the question that no passage holds.
         route: which model answered and why.
     """
 
@@ -122,6 +131,8 @@ class Outcome:
     nearest: tuple[Citation, ...] = ()
     verdicts: list[Verdict] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
+    confidence: float | None = None
+    missing: tuple[str, ...] = ()
     dropped: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -20,6 +20,7 @@ from luodi.gateway.ledger.shared_limits import SharedLimits
 from luodi.gateway.ledger.workers import recover
 from luodi.gateway.options import GatewayOptions
 from luodi.gateway.problem import Problem, has_half, invalid
+from luodi.gateway.pseudonyms import Pseudonyms, keep_rows
 from luodi.gateway.served import Served
 from luodi.gateway.steps import chain, steps
 from luodi.gateway.steps.admit import Admission
@@ -52,11 +53,19 @@ class Gateway:
         self.worker = Worker(store)
         self.writer = GroupWriter(
             store.database,
-            {"reserve": reserve, "settle": settle, "cache": Keeper(), "tally": add, "review": queue},
+            {
+                "reserve": reserve,
+                "settle": settle,
+                "cache": Keeper(),
+                "tally": add,
+                "review": queue,
+                "vault": keep_rows,
+            },
             durable=frozenset({"settle"}),
             load=lambda: self.admission.running,
         )
         self.sealer = Sealer(store)
+        self.pseudonyms = Pseudonyms(store, self.writer, keep_s=(options.content_days or 30) * 86_400.0)
         self.admission = Admission(options.in_flight, options.queued, options.queue_wait_s)
         self.shared_limits = SharedLimits(options.redis) if options.redis else None
         self.answers = open_answers(store, self.writer, options)

@@ -20,6 +20,8 @@ from luodi.gateway.upstream.policy import POLICIES, ByDifficulty
 from luodi.gateway.upstream.probe import first_model
 from luodi.guard import AttackModel, Guard, GuardPolicy
 from luodi.knowledge import INDEX, Index
+from luodi.knowledge.confidence import FILE as CONFIDENCE
+from luodi.knowledge.confidence import Confidence
 from luodi.knowledge.vectors import open_index
 from luodi.release import Verified
 from luodi.store import digest_json
@@ -46,6 +48,7 @@ class Served:
     options: dict[str, Any]
     passport: dict[str, Any]
     policy_digest: str
+    confidence: Confidence | None = None
     users: int = 0  # calls that it serves now
     closed: bool = field(default=False)
 
@@ -144,6 +147,7 @@ def open_served(
     passport: dict[str, Any],
     digest: str = "",
     route: Path | None = None,
+    confidence: Path | None = None,
 ) -> Served:
     """Open the parts of a release, wherever they lie."""
     check_privacy(options)
@@ -166,6 +170,9 @@ def open_served(
         options=options,
         passport=passport,
         policy_digest=digest_json(policy),
+        confidence=Confidence.read(json.loads(confidence.read_bytes()))
+        if confidence and confidence.is_file()
+        else None,
     )
 
 
@@ -184,4 +191,5 @@ def open_release(verified: Verified, **changes: Any) -> Served:
         options=options,
         passport=verified.passport,
         route=folder / "routes" / ROUTE,
+        confidence=folder / "confidence" / CONFIDENCE,
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 from luodi.errors import LuodiError, require
 from luodi.gateway.app import App
+from luodi.gateway.tls import Certificate
 from luodi.store import Store, write_bytes
 
 SERVING = "serving.json"
@@ -39,24 +40,41 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
+def url_of(sock: socket.socket, tls: object = None) -> str:
+    """Where a socket is asked."""
+    host, port = sock.getsockname()[:2]
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def serve(
-    app: App, sock: socket.socket, store: Store, key: str, ready: Callable[[str], Any], *, note: bool = True
+    app: App,
+    sock: socket.socket,
+    store: Store,
+    key: str,
+    ready: Callable[[str], Any],
+    *,
+    note: bool = True,
+    tls: Certificate | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; calls in flight are finished. `ready` is told the URL.
 
-    With `note`, other commands find this server by the store.
+    With `note`, other commands find this server by the store. With `tls`, only over TLS.
     """
     uvicorn = require("uvicorn", extra="serve")
-    host, port = sock.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = url_of(sock, tls)
     path = store.root / SERVING
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=30, lifespan="on", proxy_headers=False,
-        server_header=False, timeout_keep_alive=75,
+        server_header=False, timeout_keep_alive=75, callback_notify=tls.look if tls else None, timeout_notify=1,
     )  # fmt: skip
+    if tls is not None:
+        config.load()
+        config.ssl = tls.context
     server = uvicorn.Server(config)
     logging.getLogger("luodi").setLevel(logging.WARNING)
     about = {"url": url, "release": app.gateway.served.release, "key": key, "pid": os.getpid()}
+    if tls is not None:
+        about["cert"] = str(tls.cert)
     if note:
         write_bytes(path, json.dumps(about).encode(), mode=0o600)
     _tune()
@@ -90,7 +108,7 @@ def _leave(number: int, frame: object) -> None:
 
 
 def find_server(root: Path) -> dict[str, Any] | None:
-    """The server that runs for a store: url, release, key; None if there is none or it is gone."""
+    """The server that runs for a store: url, release, key, with TLS cert; None if there is none or it is gone."""
     try:
         about: dict[str, Any] = json.loads((root / SERVING).read_bytes())
         os.kill(int(about["pid"]), 0)

@@ -27,6 +27,15 @@ _TOKENS = (
     ("pypi-", r"pypi-AgE[A-Za-z0-9_-]{40,250}"),
     ("SG.", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{30,64}"),
     ("dop_v1_", r"dop_v1_[0-9a-f]{64}"),
+    ("ALTAK", r"ALTAK[A-Za-z0-9]{21,40}"),
+    ("dckr_pat_", r"dckr_pat_[A-Za-z0-9_-]{27,64}"),
+    ("gsk_", r"gsk_[A-Za-z0-9]{40,64}"),
+    ("nvapi-", r"nvapi-[A-Za-z0-9_-]{60,80}"),
+    ("shpat_", r"shpat_[0-9a-fA-F]{32}"),
+    ("whsec_", r"whsec_[A-Za-z0-9+/=]{24,80}"),
+    ("xapp-", r"xapp-[0-9]-[0-9A-Za-z-]{20,200}"),
+    ("ya29.", r"ya29\.[A-Za-z0-9_-]{40,400}"),
+    ("AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
     # claims may be longer than the bound; what is left over is no valid token
     ("eyJ", r"eyJ[A-Za-z0-9_-]{8,300}\.[A-Za-z0-9_-]{8}[A-Za-z0-9_.-]{7,1699}[A-Za-z0-9_-]"),
 )

@@ -14,8 +14,12 @@ LEFT = 48  # characters before a value in which its context words may stand
 WINDOW = 2048  # longest value but a PEM block, in characters, with what is read after it
 PEM_LIMIT = 8192  # longest PEM block: an RSA-8192 key has about 6,400 characters
 
-_FULLWIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_HAS_FULLWIDTH = re.compile("[\uff01-\uff5e]")
+# Full-width signs that a value may be written with, and the dashes and spaces that editors put in numbers. The marks of
+# Chinese prose (，！？；) stay as they are: they end a value.
+_PLAIN = {code: code - 0xFEE0 for code in range(0xFF02, 0xFF5F) if chr(code) not in "，；？"}
+_PLAIN |= dict.fromkeys([*range(0x2010, 0x2015), 0x2212, 0xFE63], ord("-"))
+_PLAIN |= dict.fromkeys([0xA0, 0x2007, 0x2009, 0x202F, 0x3000], ord(" "))
+_HAS_OTHER = re.compile("[" + "".join(map(chr, _PLAIN)) + "]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,7 @@ class PersonalItem:
     """One value found in a text.
 
     Attributes:
-        kind: `email`, `phone`, `cn_id_card`, `bank_card`, `uscc`, `passport`, `cn_plate`, `ip`, `iban`,
-            `us_ssn` or `secret`.
+        kind: one of `personal.KINDS`, or of `entities.ENTITY_KINDS` where a model looks for names.
         start, end: half-open span, in characters of the text that was given.
         text: the value as it stands there.
         score: fixed confidence of the rule that found it, 0 to 1; not a calibrated probability.
@@ -35,6 +38,10 @@ class PersonalItem:
     end: int
     text: str
     score: float
+
+    def moved(self, by: int) -> PersonalItem:
+        """The same value, `by` characters further on."""
+        return PersonalItem(self.kind, self.start + by, self.end + by, self.text, self.score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,8 @@ class Span:
 
 
 def flatten(text: str) -> str:
-    """`text` with full-width ASCII (U+FF01 to U+FF5E) made plain; positions stay the same."""
-    return text.translate(_FULLWIDTH) if _HAS_FULLWIDTH.search(text) else text
+    """`text` with full-width digits, letters and signs, dashes and odd spaces made plain; positions stay the same."""
+    return text if text.isascii() or not _HAS_OTHER.search(text) else text.translate(_PLAIN)
 
 
 def near(flat: str, start: int, words: re.Pattern[str]) -> bool:

@@ -8,7 +8,7 @@ from luodi.guard import checksum
 from luodi.guard.item import Span, near, words
 
 _CARD = re.compile(
-    r"(?:[0-9]{13,19}"
+    r"(?:[0-9]{12,19}"
     r"|[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4}(?: [0-9]{1,3})?"
     r"|[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}(?:-[0-9]{1,3})?"
     r"|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5}"
@@ -24,7 +24,7 @@ _ISSUERS = (
     (re.compile("36|38|30[0-5]"), (14,)),
 )
 _CARD_WORDS = words(
-    "card", "cards", "visa", "mastercard", "amex", "unionpay", "account", "debit", "credit", "pan",
+    "card", "cards", "cc", "visa", "mastercard", "amex", "unionpay", "account", "debit", "credit", "pan",
     "卡号", "银行卡", "储蓄卡", "信用卡", "借记卡", "账号", "账户", "帐号", "卡片", "卡尾", "银联", "卡",
 )  # fmt: skip
 

@@ -14,11 +14,12 @@ from luodi.guard import contact, credential, identity, money
 from luodi.guard.item import PersonalItem, Span, flatten
 
 Detector = Callable[[str, int], Span | None]
+Replace = Callable[[PersonalItem], str]
 
 # In order of trust: where two overlap, the earlier kind wins. An 18-digit ID passes Luhn once in ten.
 KINDS = (
-    "secret", "cn_id_card", "uscc", "iban", "bank_card", "us_ssn", "email", "passport", "phone", "cn_plate",
-    "ip",
+    "secret", "cn_id_card", "uscc", "iban", "bank_card", "us_ssn", "email", "passport", "hk_permit", "tw_permit",
+    "landline", "phone", "cn_plate", "ip",
 )  # fmt: skip
 _RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
@@ -29,23 +30,25 @@ _BY_DIGITS: tuple[tuple[str, Detector], ...] = (
     ("bank_card", money.bank_card),
     ("us_ssn", identity.us_ssn),
     ("passport", identity.passport),
+    ("hk_permit", identity.hk_permit),
+    ("tw_permit", identity.tw_permit),
+    ("landline", contact.landline),
     ("phone", contact.phone),
     ("ip", contact.ip),
 )
 # A run of digits that can be part of any value: another sign of a number follows it closely.
 _DIGITS = re.compile(r"[0-9]+")
-_ENOUGH = re.compile(r"[0-9][0-9A-Za-z]{5}|[0-9]{1,4}[ .():-]{1,2}[0-9A-Za-z:]")
+_ENOUGH = re.compile(r"[0-9][0-9A-Za-z]{5}|[0-9]{1,5}[ .():-]{1,2}[0-9A-Za-z:]")
+_AT = re.compile(r"(?<=[A-Za-z0-9._%+-])@(?=[A-Za-z0-9])")
 _ANCHOR = re.compile(rf"[0-9@]|eyJ|{credential.PEM_MARK}|://")
 
 
 def _spans(flat: str, start: int) -> Iterator[tuple[str, Span]]:
     for span in credential.secrets(flat, start):
         yield "secret", span
-    at = flat.find("@", start)
-    while at >= 0:
-        if span_or_none := contact.email(flat, at):
+    for sign in _AT.finditer(flat, start):
+        if span_or_none := contact.email(flat, sign.start()):
             yield "email", span_or_none
-        at = flat.find("@", at + 1)
     for run in _DIGITS.finditer(flat, start):
         at = run.start()
         if _ENOUGH.match(flat, at):
@@ -88,7 +91,7 @@ def _best(cluster: list[PersonalItem]) -> list[PersonalItem]:
     if len(cluster) < 2:
         return cluster
     chosen: list[PersonalItem] = []
-    for item in sorted(cluster, key=lambda item: (_RANK[item.kind], item.start - item.end, item.start)):
+    for item in sorted(cluster, key=lambda item: (_RANK.get(item.kind, len(KINDS)), item.start - item.end, item.start)):
         if all(item.end <= other.start or other.end <= item.start for other in chosen):
             chosen.append(item)
     return sorted(chosen, key=lambda item: item.start)
@@ -99,8 +102,15 @@ def find_personal(text: str) -> list[PersonalItem]:
     return resolve(candidates(text))
 
 
-def mask(text: str, items: Iterable[PersonalItem] | None = None) -> tuple[str, list[PersonalItem]]:
-    """`text` with each value replaced by its kind (`[EMAIL]`, `[CN_ID_CARD]`), and the values.
+def named(item: PersonalItem) -> str:
+    """The kind of a value in brackets: `[EMAIL]`, `[CN_ID_CARD]`."""
+    return f"[{item.kind.upper()}]"
+
+
+def mask(
+    text: str, items: Iterable[PersonalItem] | None = None, replace: Replace = named
+) -> tuple[str, list[PersonalItem]]:
+    """`text` with each value replaced, by its kind if nothing else is said, and the values.
 
     Args:
         items: values of this very text, without overlap and by place; found here if None.
@@ -109,6 +119,6 @@ def mask(text: str, items: Iterable[PersonalItem] | None = None) -> tuple[str, l
     parts: list[str] = []
     done = 0
     for item in chosen:
-        parts += (text[done : item.start], f"[{item.kind.upper()}]")
+        parts += (text[done : item.start], replace(item))
         done = item.end
     return "".join([*parts, text[done:]]), chosen

@@ -52,7 +52,6 @@ def _phone(rng: random.Random) -> str:
             f"+86 {head} {tail[:4]} {tail[4:]}",
             f"+86{head}{tail}",
             f"0086-{head}{tail}",
-            f"0{rng.choice(['10', '21', '755', '571'])}-{rng.randint(2, 8)}{_pick(rng, digits, 7)}",
             f"+1 ({us[0]}) {us[1]}-{us[2]}",
             f"({us[0]}) {us[1]}-{us[2]}",
             "-".join(us),
@@ -60,6 +59,29 @@ def _phone(rng: random.Random) -> str:
             f"+49 30 {_pick(rng, digits, 7)}",
         ]
     )
+
+
+def _landline(rng: random.Random) -> str:
+    area, head, tail = rng.choice(["10", "21", "755", "571", "28"]), f"{rng.randint(2, 8)}{_pick(rng, digits, 3)}", ""
+    tail = _pick(rng, digits, 4)
+    return rng.choice(
+        [
+            f"0{area}-{head}{tail}",
+            f"0{area} {head} {tail}",
+            f"(0{area}){head}{tail}",
+            f"（0{area}）{head}-{tail}",
+            f"+86 {area} {head} {tail}",
+            f"+86-{area}-{head}{tail}",
+        ]
+    )
+
+
+def _hk_permit(rng: random.Random) -> str:
+    return rng.choice(["H", "M", "C", "W"]) + _pick(rng, digits, 8)
+
+
+def _tw_permit(rng: random.Random) -> str:
+    return rng.choice(["", "", "L", "T"]) + _pick(rng, digits, 8)
 
 
 def _cn_id_card(rng: random.Random) -> str:
@@ -139,7 +161,7 @@ def _secret(rng: random.Random) -> str:
 
 _MAKERS: dict[str, Callable[[random.Random], str]] = {
     "email": _email, "phone": _phone, "cn_id_card": _cn_id_card, "bank_card": _bank_card, "uscc": _uscc,
-    "passport": _passport,
+    "passport": _passport, "hk_permit": _hk_permit, "tw_permit": _tw_permit, "landline": _landline,
     "cn_plate": _cn_plate, "ip": _ip, "iban": _iban, "us_ssn": _us_ssn, "secret": _secret,
 }  # fmt: skip
 
@@ -154,6 +176,14 @@ _NEEDS = {
     "passport": (
         "My passport is {}.", "Passport no. {}, issued in Lyon", "护照号{}", "乘机人的护照:{},周五出发",
         "travel document {} (expired)",
+    ),
+    "hk_permit": (
+        "港澳居民来往内地通行证：{}", "回乡证号{}，明天过关", "My home-return permit is {}.",
+        "往来港澳通行证号码是{}。",
+        "Mainland Travel Permit no. {}",
+    ),
+    "tw_permit": (
+        "台胞证号{}", "台湾居民来往大陆通行证：{}，已核对", "Taiwan compatriot permit {}", "往来台湾通行证号码{}。",
     ),
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from luodi.knowledge.asking import asked
 from luodi.knowledge.ground import Checked, check_sentence, strip_citations
 from luodi.knowledge.index import Hit, Index
 from luodi.knowledge.prompt import ABSTAIN
@@ -76,9 +77,9 @@ def says_unknown(text: str) -> bool:
 
 def question_coverage(question: str, hit: Hit) -> float:
     """Share of the question's content words that stand in a passage or its title."""
-    asked = {stem(w) for w in content_words(question)}
+    wanted = {stem(w) for w in content_words(asked(question))}
     there = {stem(w) for w in content_words(f"{hit.chunk.title} {hit.chunk.text}")}
-    return len(asked & there) / len(asked) if asked else 0.0
+    return len(wanted & there) / len(wanted) if wanted else 0.0
 
 
 _UNSETTLED = re.compile(r"(?:[\s\"'“‘(\[]|\[\d{1,2}\]?)*\Z")

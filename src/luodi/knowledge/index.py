@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luodi.errors import IntegrityError
+from luodi.knowledge.asking import asked
 from luodi.knowledge.chunks import Chunk
 from luodi.knowledge.fuse import fuse, nearest
 from luodi.knowledge.words import content_words, segment, stem, words
@@ -177,7 +178,7 @@ class Index:
         The weight was fitted on headings as questions to the sections below them, and held on others
         (`benchmarks/knowledge`).
         """
-        weights = {stem(word): self.rarity(word) for word in dict.fromkeys(content_words(query))}
+        weights = {stem(word): self.rarity(word) for word in dict.fromkeys(content_words(asked(query)))}
         total = sum(weights.values()) or 1.0
         scored = []
         for hit in hits[:DEPTH]:
@@ -222,7 +223,7 @@ class Index:
         """
         there = {stem(w) for h in hits for w in content_words(f"{h.chunk.title} {h.chunk.text}")}
         total = found = 0.0
-        for word in dict.fromkeys(content_words(query)):
+        for word in dict.fromkeys(content_words(asked(query))):
             weight = self.rarity(word)
             total += weight
             found += weight * (stem(word) in there)
@@ -241,8 +242,9 @@ class Index:
 
 
 def _match(query: str) -> str:
-    asked = list(dict.fromkeys(content_words(query) or words(query)))[:64]
-    return " OR ".join(f'"{word}"' for word in asked)
+    plain = asked(query)
+    wanted = list(dict.fromkeys(content_words(plain) or words(plain)))[:64]
+    return " OR ".join(f'"{word}"' for word in wanted)
 
 
 def _chunk(row: Sequence[Any]) -> Chunk:

@@ -38,18 +38,13 @@ def run(ctx: Context) -> None:
     ctx.summary = f"{count:,} chunks of {len(rows):,} sections"
     if ctx.params.embedder != "none":
         from luodi.engine.embed import open_embedder
-        from luodi.knowledge.vectors import build_vectors
+        from luodi.knowledge.vectors import KEPT, build_vectors, passage
 
         made = build_vectors(
             ctx.out,
             [passage(chunk) for chunk in chunks],
             open_embedder(ctx.params.embedder),
-            ctx.store.folder("cache") / "vectors.sqlite",
+            ctx.store.folder("cache") / KEPT,
             lambda done, total: ctx.progress(done, total, "embedding"),
         )
         ctx.summary += f", {made:,} of {count:,} vectors made anew"
-
-
-def passage(chunk: Chunk) -> str:
-    """A chunk as it is embedded: its last two headings, then its text."""
-    return " › ".join(chunk.title.split(" › ")[-2:]) + "\n" + chunk.text

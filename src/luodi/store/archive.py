@@ -95,6 +95,7 @@ def _guarded(path: Path, action: Callable[[], _T]) -> _T:
         zipfile.BadZipFile,
         zlib.error,
         RuntimeError,
+        TypeError,  # of tarfile, over a gzip header of three bytes
     ) as error:
         raise SourceError(f"{str(path)!r} could not be read as an archive: {error}", "fetch it again") from error
 

@@ -351,6 +351,19 @@ feedback = Table(
     Column("note", Text, nullable=False),
 )
 
+vault = Table(
+    "vault",
+    metadata,
+    Column("scope", String(64), nullable=False),  # digest of owner and conversation
+    Column("placeholder", String(100), nullable=False),  # "" for the conversation's own key
+    Column("subject", String(200), nullable=False),  # whose content it is, as in `payloads`
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("scope", "placeholder"),
+)
+Index("vault_ends", vault.c.expires_ms)
+Index("vault_subjects", vault.c.subject)
+
 
 def m001_initial(connection: Connection) -> None:
     for table in (events, releases, channels, api_keys, records, reply_cache):
@@ -394,8 +407,12 @@ def m007_experiments(connection: Connection) -> None:
         table.create(connection)
 
 
+def m008_vault(connection: Connection) -> None:
+    vault.create(connection)
+
+
 MIGRATIONS = [
-    m001_initial, m002_gateway, m003_idempotency, m004_cache, m005_admin, m006_webhooks, m007_experiments,
+    m001_initial, m002_gateway, m003_idempotency, m004_cache, m005_admin, m006_webhooks, m007_experiments, m008_vault,
 ]  # fmt: skip
 
 

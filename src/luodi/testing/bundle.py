@@ -18,7 +18,7 @@ from luodi.guard.features import BUCKETS
 from luodi.knowledge import DEFAULT_PROMPT, INDEX
 from luodi.knowledge.chunks import chunk_section
 from luodi.knowledge.index import build
-from luodi.pipeline import Context, Measurement, Row
+from luodi.pipeline import Context, Measurement, Row, write_rows
 from luodi.project import Gate
 from luodi.release import Registry, Release, bundle
 from luodi.store import Action, Store
@@ -92,13 +92,15 @@ def tiny_release(
 
 
 def _inputs(work: Path, documents: Mapping[str, str], failing: bool) -> dict[str, Path]:
-    inputs = {n: work / n for n in ("model", "index", "guard", "cards", "gates", "train", "answers", "safety")}
+    inputs = {n: work / n for n in ("model", "index", "guard", "cards", "gates", "rows", "train", "answers", "safety")}
     for folder in inputs.values():
         folder.mkdir()
     write_about(inputs["model"], name="stand-in", licence="Apache-2.0", source="luodi.testing", context=4096)
     (inputs["model"] / "large.gguf").write_bytes(b"GGUF, but without weights\n")
     rows = [_row(n, title, text) for n, (title, text) in enumerate(documents.items())]
     build(inputs["index"] / INDEX, (c for row in rows for c in chunk_section(row, rank=0, words=70)))
+    learnt = [row.child("pair", "pairs", meta={"split": "train", "answer": row.text}) for row in rows]
+    write_rows(inputs["rows"], learnt)
     quiet = AttackModel(np.zeros(BUCKETS, np.float32), -5.0, 0.0, 1.0, 0.0, 0.5, "")
     quiet.save(inputs["guard"] / "attack-model")
     _name_weights(inputs["guard"] / "attack-model")

@@ -59,6 +59,7 @@ def encode(key: str, record: str, outcome: Outcome, verdicts: Sequence[Verdict],
             {
                 "key": key, "record": record, "pieces": _joined(pieces), "kind": o.kind, "finish": o.finish,
                 "citations": o.citations, "nearest": o.nearest, "checks": o.checks, "dropped": o.dropped,
+                "confidence": o.confidence, "missing": o.missing,
                 "verdicts": verdicts, "prompt_tokens": o.prompt_tokens, "completion_tokens": o.completion_tokens,
                 "estimated": o.estimated, "cost": o.cost_nano_usd, "route": o.route,
             }
@@ -85,6 +86,8 @@ def decode(data: bytes, call: Call, key: str, how: str, similarity: float = 1.0)
             nearest=tuple([Citation(**c) for c in kept["nearest"]]),
             verdicts=[Verdict(**v) for v in kept["verdicts"]],
             checks=kept["checks"],
+            confidence=kept.get("confidence"),
+            missing=tuple(kept.get("missing", ())),
             dropped=kept["dropped"],
             prompt_tokens=kept["prompt_tokens"],
             completion_tokens=kept["completion_tokens"],

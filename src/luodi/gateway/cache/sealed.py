@@ -6,19 +6,12 @@ there.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-
-from cryptography.exceptions import InvalidTag
 
 from luodi.errors import LuodiError
 from luodi.gateway.cache.entry import CacheStore, Entry, News, Vector
 from luodi.store import Store
-from luodi.store.audit.payload import PayloadKey, PayloadKeys
-from luodi.store.entropy import take
-
-_HEAD, _NONCE = 5, 12
-_FRESH_S = 0.5
+from luodi.store.sealing import Sealing
 
 
 class Sealed:
@@ -26,9 +19,7 @@ class Sealed:
 
     def __init__(self, behind: CacheStore, store: Store) -> None:
         self.behind = behind
-        self._keys = PayloadKeys(store.keys.root)
-        self._key: PayloadKey | None = None
-        self._looked = 0.0
+        self._sealing = Sealing(store)
 
     async def get(self, key: str) -> tuple[int, bytes] | None:
         found = await self.behind.get(key)
@@ -59,18 +50,12 @@ class Sealed:
         return replace(sealed, vector=vector, question=question.decode())
 
     def _seal(self, data: bytes, about: str) -> bytes:
-        now = time.monotonic()
-        if self._key is None or now - self._looked > _FRESH_S:
-            self._key, self._looked = self._keys.current(), now
-        nonce = take(_NONCE)
-        return self._key.head + nonce + self._key.cipher.encrypt(nonce, data, b"cache" + about.encode())
+        return self._sealing.seal(data, b"cache" + about.encode())
 
     def _open(self, sealed: bytes, about: str) -> bytes | None:
-        head, nonce = sealed[:_HEAD], sealed[_HEAD : _HEAD + _NONCE]
         try:
-            key = self._keys.get(int.from_bytes(head[1:], "big"))
-            return key.cipher.decrypt(nonce, sealed[_HEAD + _NONCE :], b"cache" + about.encode())
-        except (InvalidTag, LuodiError, ValueError):
+            return self._sealing.open(sealed, b"cache" + about.encode())
+        except LuodiError:
             return None
 
     async def stop(self) -> None:

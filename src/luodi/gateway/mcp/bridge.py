@@ -6,10 +6,13 @@ from typing import Any
 
 from luodi import __version__
 from luodi.errors import LuodiError, require
+from luodi.gateway.tls import own_server
 
 
-async def bridge(url: str, key: str) -> None:
+async def bridge(url: str, key: str, cert: str = "") -> None:
     """Offer what the gateway at `url` offers, until standard input ends. Every call passes the gateway's steps.
+
+    With `cert`, the file of its certificate, no other one is trusted.
 
     Raises:
         LuodiError: the gateway does not answer, does not know the key, or does not serve MCP.
@@ -22,7 +25,8 @@ async def bridge(url: str, key: str) -> None:
     from mcp.server import Server
     from mcp.server.stdio import stdio_server
 
-    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {key}"}, timeout=330, trust_env=False) as http:
+    headers, trust = {"authorization": f"Bearer {key}"}, own_server(cert) if cert else True
+    async with httpx2.AsyncClient(headers=headers, timeout=330, trust_env=False, verify=trust) as http:
         try:
             remote = Client(streamable_http_client(url, http_client=http))
             async with remote:

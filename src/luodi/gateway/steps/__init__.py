@@ -1,5 +1,6 @@
 """The gateway is this list. A call goes down it, its reply comes back up; no surface can pass a step by.
 
+restore       out: values behind pseudonyms come back, for the caller that gave them; nothing further in sees them
 record        on the way out: what became of the call, settled and durable before the caller is told it is done
 authenticate  who calls
 choose        which release serves this caller
@@ -27,6 +28,7 @@ from luodi.gateway.steps.guard import GuardStep
 from luodi.gateway.steps.knowledge import Knowledge
 from luodi.gateway.steps.label import Label
 from luodi.gateway.steps.limit import Limit
+from luodi.gateway.steps.restore import Restore
 from luodi.gateway.steps.review import Review
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 def steps(gateway: Gateway) -> list[Step]:
     """The steps in order."""
     return [
+        Restore(gateway),
         gateway.record,
         Authenticate(gateway),
         Choose(gateway),

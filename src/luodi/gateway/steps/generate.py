@@ -67,6 +67,7 @@ class Generate:
             shape.check()
 
     async def _answer(self, call: Call, outcome: Outcome) -> AsyncGenerator[Piece, None]:
+        outcome.confidence, outcome.missing = call.confidence, call.missing
         if not call.hits:
             grounded = abstain(call.question, call.nearest)
             _fill(outcome, grounded, call.release.index)

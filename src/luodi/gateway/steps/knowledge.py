@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luodi.gateway.call import Call, Next, Reply
 from luodi.guard import Verdict
 from luodi.knowledge import Hit, sufficient
+from luodi.knowledge.confidence import MORE, missing
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -19,7 +20,8 @@ class Knowledge:
     """Searches the release's index; a passage that reads like an attack is left out, and that is recorded.
 
     Personal data in a passage is masked before the engine, a quote or a source can show it. Passages that do not
-    speak of what is asked are not given to the model, which would make an answer of them.
+    speak of what is asked are not given to the model, which would make an answer of them; nor, where the project says
+    so, those from which an answer is too likely to be wrong.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -29,18 +31,28 @@ class Knowledge:
         if call.task not in ("answer", "search"):
             return await following(call)
         served = call.release
-        hits, verdicts = await asyncio.to_thread(_search, served, call.question)
-        if call.task == "search" or await asyncio.to_thread(sufficient, served.index, call.question, hits):
-            call.hits = hits
+        found = await asyncio.to_thread(_search, served, call.question, judge=call.task == "answer")
+        call.confidence, call.missing = found.confidence, found.missing
+        if found.enough:
+            call.hits = found.hits
         else:
-            call.nearest = hits
+            call.nearest = found.hits
         reply = await following(call)
-        reply.outcome.verdicts = [*verdicts, *reply.outcome.verdicts]
+        reply.outcome.verdicts = [*found.verdicts, *reply.outcome.verdicts]
         return reply
 
 
-def _search(served: Served, question: str) -> tuple[tuple[Hit, ...], list[Verdict]]:
-    found = served.index.search(question, served.options["passages"] + 2)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    hits: tuple[Hit, ...]
+    verdicts: list[Verdict]
+    enough: bool
+    confidence: float | None
+    missing: tuple[str, ...]
+
+
+def _search(served: Served, question: str, *, judge: bool) -> _Found:
+    found = served.index.search(question, served.options["passages"] + MORE)
     kept: list[Hit] = []
     verdicts: list[Verdict] = []
     for hit in found:
@@ -51,4 +63,12 @@ def _search(served: Served, question: str) -> tuple[tuple[Hit, ...], list[Verdic
             # Masked, if it was: sources and quotes go to the caller past the guard of the answer.
             title, _, text = result.text.partition("\n")
             kept.append(replace(hit, chunk=replace(hit.chunk, title=title, text=text)))
-    return tuple(kept[: served.options["passages"]]), verdicts
+    hits = tuple(kept[: served.options["passages"]])
+    if not judge:
+        return _Found(hits, verdicts, True, None, ())
+    fitted = served.confidence
+    confidence = fitted.of(served.index, question, kept) if fitted is not None else None
+    enough = sufficient(served.index, question, hits)
+    if fitted is not None and confidence is not None and served.options.get("withhold"):
+        enough = confidence >= fitted.threshold
+    return _Found(hits, verdicts, enough, confidence, tuple(missing(served.index, question, hits)))

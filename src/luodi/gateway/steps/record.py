@@ -193,6 +193,7 @@ def _body(call: Call, o: Outcome) -> dict[str, Any]:
         ],
         "grounding": [{**c, "coverage": round(c["coverage"] * 1e6)} for c in o.checks],
         "sentences_dropped": o.dropped,
+        "confidence": None if o.confidence is None else round(o.confidence * 1e6),
         "first_us": round(o.first_ms * 1000),
         "duration_us": round((time.monotonic() - call.started) * 1e6),
         "error": o.error[:1000],

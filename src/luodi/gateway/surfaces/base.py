@@ -140,6 +140,8 @@ def luodi_part(call: Call, reply: Reply) -> dict[str, Any]:
         "citations": [c.as_dict() for c in o.citations],
         "nearest": [c.as_dict() for c in o.nearest],
         "checks": o.checks,
+        "confidence": None if o.confidence is None else round(o.confidence, 3),
+        "missing": list(o.missing),
         "verdicts": [
             {"check": v.check, "version": v.version, "ran": v.ran, "score": round(v.score, 3), "action": v.action}
             for v in o.verdicts

@@ -123,7 +123,7 @@ class Completions(Base):
         return self._gateway.call(
             (Message("user", prompt),), replace(call.sampling),
             surface=call.surface, model=call.model, task=call.task, secret=call.secret, stream=call.stream,
-            options=dict(call.options), user=call.user,
+            options=dict(call.options), user=call.user, conversation=call.conversation,
         )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""How much speaks for an answer, by the checks that were made of it.
+"""How much speaks for an answer.
 
-It is the coverage of its weakest sentence: the share of that sentence's content words that stand in the passage that
-supports it. A check that did not run makes it 0: nobody vouches for what was not looked at. Where no sentence was
-checked (a chat, a refusal, an abstention) there is no figure. It is no probability that the answer is right.
+Where the release was calibrated, it is the probability that the answer is right. Else it is made of the checks: the
+coverage of its weakest sentence, which is the share of that sentence's content words that stand in the passage that
+supports it; that is no probability. A check that did not run makes it 0: nobody vouches for what was not looked at.
+Where no sentence was checked (a chat, a refusal, an abstention) there is no figure.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ class Confidence:
         return asdict(self)
 
 
-def _judge(kind: str, coverages: Sequence[float], not_run: Sequence[str]) -> Confidence:
+def _judge(kind: str, coverages: Sequence[float], not_run: Sequence[str], stated: float | None) -> Confidence:
     if kind not in ("generated", "extracted") or not coverages:
         return Confidence(None, "no sentence of it was checked against documents")
     if not_run:
         return Confidence(0.0, f"not run: {', '.join(not_run)}")
+    if stated is not None:
+        return Confidence(stated, "how often answers from such passages were right when the release was measured")
     n = min(range(len(coverages)), key=lambda i: coverages[i])
     return Confidence(coverages[n], f"the coverage of its weakest sentence, number {n + 1} of {len(coverages)}")
 
@@ -37,10 +40,11 @@ def _judge(kind: str, coverages: Sequence[float], not_run: Sequence[str]) -> Con
 def of_outcome(outcome: Outcome) -> Confidence:
     """Of a call that has just ended."""
     not_run = [v.check for v in outcome.verdicts if not v.ran]
-    return _judge(outcome.kind, [float(c["coverage"]) for c in outcome.checks], not_run)
+    return _judge(outcome.kind, [float(c["coverage"]) for c in outcome.checks], not_run, outcome.confidence)
 
 
 def of_record(outcome: str, body: dict[str, Any]) -> Confidence:
     """Of a record in the log, which holds millionths."""
     coverages = [c["coverage"] / 1e6 for c in body.get("grounding", [])]
-    return _judge(outcome, coverages, body.get("checks_not_run", []))
+    stated = body.get("confidence")
+    return _judge(outcome, coverages, body.get("checks_not_run", []), None if stated is None else stated / 1e6)

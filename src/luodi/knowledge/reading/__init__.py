@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,8 +12,8 @@ from luodi.knowledge.reading.reading import Hidden, Reading, Unreadable, place_o
 from luodi.knowledge.reading.rst import Block, Section, read_sections
 
 __all__ = [
-    "FORMATS", "Block", "Hidden", "Reading", "Section", "Unreadable", "is_file_format", "place_of", "read_file",
-    "sections_of",
+    "FORMATS", "Block", "Hidden", "Reading", "Section", "Unreadable", "format_of", "is_file_format", "place_of",
+    "read_file", "reader_of", "sections_of",
 ]  # fmt: skip
 
 FORMATS = {
@@ -24,6 +25,15 @@ FORMATS = {
     "csv": (".csv", ".tsv"),
     "scan": (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"),
 }
+VERSION = "1"  # of the readers here; raised when one of them reads otherwise
+_LIBRARIES = {
+    "pdf": ("pypdfium2", "rapidocr"), "docx": ("python-docx",), "pptx": ("python-pptx",), "xlsx": ("openpyxl",),
+    "html": ("lxml",), "scan": ("rapidocr",),
+}  # fmt: skip
+_MODULES = {
+    "pypdfium2": "pypdfium2", "rapidocr": "rapidocr", "python-docx": "docx", "python-pptx": "pptx",
+    "openpyxl": "openpyxl", "lxml": "lxml",
+}  # fmt: skip
 _BY_SUFFIX = {suffix: format for format, suffixes in FORMATS.items() for suffix in suffixes}
 _OLD = {".doc": "docx", ".ppt": "pptx", ".xls": "xlsx"}
 
@@ -36,6 +46,11 @@ def _suffix(path: str) -> str:
 def is_file_format(path: str) -> bool:
     """Whether a file of this name is read by `read_file` and not as plain text, Markdown or reStructuredText."""
     return _suffix(path) in _BY_SUFFIX or _suffix(path) in _OLD
+
+
+def format_of(path: str) -> str:
+    """The format that a file's name says: a key of FORMATS, or text."""
+    return _BY_SUFFIX.get(_suffix(path), "text")
 
 
 def read_file(path: str, data: bytes) -> Reading:
@@ -52,6 +67,13 @@ def read_file(path: str, data: bytes) -> Reading:
         raise Unreadable("a PDF under another name")
     format = _BY_SUFFIX[suffix]
     return _READERS[format](data)
+
+
+def reader_of(path: str) -> str:
+    """What a file of this name is read by, with its version: another reader may read it otherwise."""
+    format = _BY_SUFFIX.get(_suffix(path), "")
+    found = [f"{name} {version(name)}" for name in _LIBRARIES.get(format, ()) if find_spec(_MODULES[name]) is not None]
+    return " ".join([_suffix(path), VERSION, *found])
 
 
 def _pdf(data: bytes) -> Reading:

@@ -93,6 +93,8 @@ def erase(
 ) -> Erased:
     """Erase the content of records, or all of a person's; a row `audit.erased` names the ids and the reason.
 
+    With `subject`, the values that stand behind that person's placeholders go, too.
+
     Raises:
         StoreError: an id that is not in the log, or nothing to erase.
     """
@@ -107,13 +109,18 @@ def erase(
         if subject:
             there += [id for (id,) in tx.all("SELECT id FROM payloads WHERE subject = ? ORDER BY id", (subject,))]
             there = list(dict.fromkeys(there))
-    if not there and not without:
+    values = 0
+    if subject:
+        with _erasing(database) as tx:
+            values = tx.run("DELETE FROM vault WHERE subject = ?", (subject,))
+    if not there and not without and not values:
         raise StoreError(f"there is no content of {subject!r}", "`luodi audit show ID` says whose content a record has")
     about: dict[str, Any] = {"reason": reason}
     if subject:
         key = keys.current()
         about |= {"subject_digest": subject_digest(key, subject), "key": key.number}
-    for n in range(0, len(there), _IDS):
+        about |= {"vault": values} if values else {}
+    for n in range(0, max(len(there), 1 if values else 0), _IDS):
         part = there[n : n + _IDS]
         with _erasing(database) as tx:
             tx.many("DELETE FROM payloads WHERE id = ?", [(id,) for id in part])
@@ -197,7 +204,9 @@ def open_payload(store: Store, id: str) -> dict[str, Any]:
 
 
 def retire(store: Store, number: int, *, actor: str, grace_s: float = _GRACE_S, now_ms: int = 0) -> int:
-    """Seal again with the newest key what key `number` sealed, then delete that key; returns how many.
+    """Seal again with the newest key what key `number` sealed, then delete that key; returns how many payloads.
+
+    Values of conversations (`store.vault`) are sealed again, too. Kept answers are not: they are made anew.
 
     Raises:
         StoreError: it is the key in use, or its successor is younger than `grace_s` seconds.
@@ -224,9 +233,22 @@ def retire(store: Store, number: int, *, actor: str, grace_s: float = _GRACE_S, 
                 break
             done += len(found)
             id = found[-1][0]
+    _vault_again(store, old, new)
     keys.remove(number)
     _purge(store.database)
     return done
+
+
+def _vault_again(store: Store, old: PayloadKey, new: PayloadKey) -> None:
+    from luodi.store.sealing import Sealing
+    from luodi.store.vault import seal_again as vault_again
+
+    sealing, after = Sealing(store), ("", "")
+    while True:
+        with _erasing(store.database) as tx:
+            after = vault_again(tx, sealing, old, new, after)
+        if after == ("", ""):
+            return
 
 
 def _now() -> int:
