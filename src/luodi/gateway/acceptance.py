@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from luodi.evaluate.routing import FILE as ROUTE
 from luodi.evaluate.statistics import Estimate, mean, quantile, quantile_interval, share
 from luodi.gateway.app import App
 from luodi.gateway.core import Gateway
@@ -77,6 +78,7 @@ def serve_and_ask(p: Params, inputs: dict[str, Path], root: Path, questions: lis
         options=p.serve,
         passport={},
         confidence=inputs["confidence"] / CONFIDENCE if "confidence" in inputs else None,
+        route=inputs["routes"] / ROUTE if "routes" in inputs else None,
     )
     gateway = Gateway(served, store)
     _, secret = gateway.keys.create("acceptance")

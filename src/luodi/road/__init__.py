@@ -176,8 +176,8 @@ def _measures(loaded: Loaded) -> list[Stage]:
         Stage(
             "acceptance",
             "luodi.gateway.acceptance:run",
-            {"instructions": loaded.prompt("answer"), "serve": _serve_options(loaded)},
-            asked | {"guard": "guard", "confidence": "confidence"},
+            {"instructions": loaded.prompt("answer"), "serve": _serve_options(loaded) | {"route": serve.route}},
+            asked | {"guard": "guard", "confidence": "confidence"} | ({"routes": "routes"} if routes(loaded) else {}),
             _SERVE,
         ),
     ]
