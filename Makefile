@@ -17,6 +17,7 @@ help:
 	@echo "make bench-cache how often a semantic hit is wrong"
 	@echo "make bench-gateway measure the gateway beside a bare proxy and LiteLLM"
 	@echo "make bench-guard recall of the guard, beside Presidio; its speed, its streams"
+	@echo "make bench-knowledge measure retrieval, citations, calibration and conflicts on real documents"
 	@echo "make clean      remove the environment and the demo"
 
 setup: $(READY)
@@ -82,6 +83,9 @@ bench-gateway: setup
 
 bench-guard: setup
 	$(BIN)/python -m benchmarks.guard
+
+bench-knowledge: setup
+	$(BIN)/python -m benchmarks.knowledge
 
 clean:
 	rm -rf $(VENV) demo

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from luodi.engine import Delta, Request
 from luodi.gateway.steps.guard import GuardStep
+from luodi.guard import Guard
 from luodi.testing import DOCUMENTS, FakeEngine, call
 
 Q = "How do I make a form field optional?"
@@ -129,7 +130,7 @@ def test_instructions_do_not_leak(open_house: Callable[..., Any], monkeypatch: p
 def test_a_check_that_can_not_run_blocks_or_is_recorded(open_house: Callable[..., Any]) -> None:
     house = open_house()
     guard = house.gateway.served.guard
-    guard._model = None  # as in a release without an attack model
+    house.gateway.served.guard = Guard(guard.policy, None, system_prompt="You help.")
     told = asyncio.run(ask(house, Q)).json()["luodi"]
     assert told["kind"] == "refused" and any(not v["ran"] for v in told["verdicts"])
 

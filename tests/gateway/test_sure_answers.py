@@ -10,6 +10,7 @@ from asking import ask
 
 from luodi.gateway.why import of_record
 from luodi.knowledge.confidence import FEATURES, Confidence
+from luodi.testing import DOCUMENTS, FakeEngine
 
 QUESTION = "How do I make a form field optional?"
 
@@ -53,3 +54,21 @@ def test_an_abstention_names_what_the_documents_do_not_speak_of(house: Any) -> N
 def test_a_citation_says_where_it_stands(house: Any) -> None:
     (citation,) = asyncio.run(ask(house, QUESTION)).json()["luodi"]["citations"]
     assert {"start", "end", "text", "digest", "unit", "at", "date"} <= set(citation)
+
+
+def test_sources_that_disagree_are_shown_side_by_side(open_house: Any) -> None:
+    documents = {
+        "Returns › Terms": "A parcel may be returned within 30 days of delivery.",
+        "Shop › Parcels": "A parcel may be returned within 14 days of delivery.",
+    }
+    engine = FakeEngine("A parcel may be returned within 30 days of delivery. [1]")
+    house = open_house(engine, documents={**DOCUMENTS, **documents})
+    answer = asyncio.run(ask(house, "Within how many days may a parcel be returned?")).json()
+    (conflict,) = answer["luodi"]["conflicts"]
+    assert conflict["kind"] == "value"
+    assert {conflict["first"]["quote"], conflict["second"]["quote"]} == set(documents.values())
+    text = answer["choices"][0]["message"]["content"]
+    assert "The sources disagree" in text and "14 days" in text
+    assert house.rows()[-1].conflicts == 1
+    again = asyncio.run(ask(house, "Within how many days may a parcel be returned?")).json()
+    assert again["luodi"]["cached"] == "exact" and again["luodi"]["conflicts"] == answer["luodi"]["conflicts"]

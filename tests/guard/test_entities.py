@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from luodi.guard import HoldBack, candidates, mask, resolve
+from luodi.guard import HoldBack, candidates, english, mask, resolve
 from luodi.guard import entities as module
 from luodi.guard.entities import Entities, entity_engine
 from luodi.guard.item import PersonalItem
@@ -135,8 +135,8 @@ def test_presidio_speaks_the_same_protocol(monkeypatch):
     fake.AnalyzerEngine = lambda **_: result(analyze=lambda text, language: found)
     monkeypatch.setitem(sys.modules, "presidio_analyzer", fake)
     monkeypatch.setitem(sys.modules, "presidio_analyzer.nlp_engine", nlp)
-    monkeypatch.setattr(module, "_version", lambda package: "2")
-    engine = module.PresidioEngine()
+    monkeypatch.setattr(english, "version_of", lambda package: "2")
+    engine = english.PresidioEngine()
     assert engine.find("Anna came in 2001.") == [PersonalItem("person", 0, 4, "Anna", 0.85)]
 
 

@@ -32,6 +32,8 @@ COMMANDS = {
     "webhook": "Test webhooks, see what was delivered, send it again.",
     "mcp": "Offer a running gateway to a desktop assistant (MCP).",
     "audit": "Verify, prove, export and prune the log of calls and admin actions.",
+    "guard": "Train the guard, fill its library of words, try a text.",
+    "rules": "Test the business rules.",
     "doctor": "Name what is missing, and the command that mends it.",
 }
 

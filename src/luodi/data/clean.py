@@ -70,8 +70,7 @@ def _reason(row: Row, section: Section, params: Any) -> str:
         return "too short"
     if len(row.text) > params.max_characters:
         return "too long"
-    letters = sum(ch.isalpha() for ch in row.text)
-    if letters < 0.4 * sum(not ch.isspace() for ch in row.text):
+    if sum(map(str.isalpha, row.text)) < 0.4 * (len(row.text) - sum(map(str.isspace, row.text))):
         return "mostly not letters"
     return ""
 

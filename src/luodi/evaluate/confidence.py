@@ -7,8 +7,9 @@ words it differently; and with the whole section taken away, when every answer i
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel
@@ -47,10 +48,10 @@ def run(ctx: Context) -> None:
     p: Params = ctx.params
     rows = ctx.rows("probes")
     index = open_index(ctx.inputs["index"])
-    blind = _blind(ctx, index, rows)
+    blind = blinded(index, ctx.inputs["index"], rows, ctx.state / "blind", ctx.store.folder("cache"), ctx.progress)
     probes: list[list[Probe]] = []
     for done, row in enumerate(rows):
-        probes.append(_asked(row, index, blind, p.passages))
+        probes.append(probed(row, index, blind, p.passages))
         if done % 20 == 0:
             ctx.progress(done, len(rows))
     index.close()
@@ -61,20 +62,27 @@ def run(ctx: Context) -> None:
     _measure(ctx, made, tested)
 
 
-def _blind(ctx: Context, index: Index, rows: Sequence[Row]) -> Index:
-    """The index without the headings of the sections that are asked about."""
+def blinded(
+    index: Index,
+    source: Path,
+    rows: Sequence[Row],
+    folder: Path,
+    cache: Path,
+    progress: Callable[[float, float, str], None] = lambda done, total, note: None,
+) -> Index:
+    """The index of `source`, made again in `folder` without the headings of the sections that are asked about."""
     asked = {(r.path, r.title) for r in rows}
     chunks = index.chunks(range(1, index.count() + 1))
     cut = [replace(c, title=c.title.rpartition(" › ")[0]) if (c.path, c.title) in asked else c for c in chunks.values()]
-    folder = ctx.state / "blind"
     folder.mkdir(parents=True, exist_ok=True)
     build(folder / INDEX, cut)
     changed = [c.id for c in chunks.values() if (c.path, c.title) in asked]
-    retitled(ctx.inputs["index"], folder, cut, changed, ctx.store.folder("cache"), ctx.progress)
+    retitled(source, folder, cut, changed, cache, progress)
     return open_index(folder)
 
 
-def _asked(row: Row, index: Index, blind: Index, passages: int) -> list[Probe]:
+def probed(row: Row, index: Index, blind: Index, passages: int) -> list[Probe]:
+    """A section asked about three times."""
     question, own = row.meta["question"], (row.path, row.title)
     out = []
     for kind, searched in (("heading", index), ("reworded", blind)):

@@ -34,7 +34,7 @@ def run(ctx: Context) -> None:
         missed = []
         for done, item in enumerate(sample, 1):
             result = guard.check_input(item["text"])
-            blocked = result.action == "block"
+            blocked = result.stops
             by_source[item["source"]].append(blocked)
             if blocked != (kind == "attacks"):
                 missed.append({"text": item["text"][:300], "source": item["source"]})

@@ -22,6 +22,7 @@ from luodi.gateway.openapi import document
 from luodi.gateway.problem import Problem, internal
 from luodi.gateway.pseudonyms import HEADER as CONVERSATION
 from luodi.gateway.pseudonyms import conversation
+from luodi.gateway.steps.guard import CONFIRMED
 from luodi.gateway.surfaces import SURFACES, Surface
 from luodi.gateway.surfaces.anthropic_in import error_of
 from luodi.gateway.surfaces.plain import count_tokens, models
@@ -104,6 +105,7 @@ class App:
                 call.caching = caching(given["cache-control"])
             if CONVERSATION in given:
                 call.conversation = conversation(given[CONVERSATION])
+            call.confirmed = given.get(CONFIRMED) in ("true", "1", "yes")
             if "x-luodi-priority" in given:
                 call.priority = priority(given["x-luodi-priority"])
             key = given.get(HEADER)

@@ -12,6 +12,7 @@ from luodi.gateway.keys import Principal
 from luodi.guard import GuardResult, Verdict
 from luodi.guard.vault import Vault
 from luodi.knowledge import Citation, Hit
+from luodi.knowledge.conflict import Disagreement
 
 if TYPE_CHECKING:
     from luodi.gateway.ledger.prices import Price
@@ -40,6 +41,7 @@ class Call:
         user: the end user as the caller names them; experiments stick to it.
         conversation: as the caller names it; pseudonyms are the same in all of its calls.
         vault: what pseudonyms of this call stand for; None where the policy writes none.
+        confirmed: whether the caller says that its user has confirmed what is asked for.
         question: what was said last, judged and masked by the guard.
         headers: for the response, whether the call is answered or refused.
         ending: called once when the reply has ended, in whatever way, before its record is written; cheaper than a
@@ -61,6 +63,7 @@ class Call:
     user: str = ""
     conversation: str = ""
     vault: Vault | None = None
+    confirmed: bool = False
     priority: Literal["high", "normal", "low"] = "normal"
     caching: Literal["", "no-cache", "no-store"] = ""
     question: str = ""
@@ -73,6 +76,7 @@ class Call:
     hits: tuple[Hit, ...] = ()
     confidence: float | None = None  # that an answer from the passages is right; None if nothing says it
     missing: tuple[str, ...] = ()  # words of the question that no passage holds
+    conflicts: tuple[Disagreement, ...] = ()  # where the passages disagree
     nearest: tuple[Hit, ...] = ()  # shown when the passages do not speak of what is asked
     price: Price | None = None  # of the model that was asked last
     sent: Callable[[Price], None] | None = None  # says so where a kill does not forget it
@@ -122,6 +126,7 @@ class Outcome:
         cost_nano_usd: what the model cost; None as long as nothing says it.
         confidence: how likely the answer is right, as the release was calibrated; None if it was not.
         missing: words of the question that no passage holds.
+        conflicts: where the sources of an answer disagree (`Disagreement.as_dict`).
         route: which model answered and why.
     """
 
@@ -133,6 +138,7 @@ class Outcome:
     checks: list[dict[str, Any]] = field(default_factory=list)
     confidence: float | None = None
     missing: tuple[str, ...] = ()
+    conflicts: tuple[dict[str, Any], ...] = ()
     dropped: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -11,6 +11,7 @@ from luodi.gateway.admin.reviews import queue
 from luodi.gateway.cache.answers import open_answers
 from luodi.gateway.cache.database import Keeper
 from luodi.gateway.call import Call, Reply, Task
+from luodi.gateway.events import alerts
 from luodi.gateway.experiment.fleet import Fleet, Opener
 from luodi.gateway.experiment.shadow import Shadows
 from luodi.gateway.experiment.tally import add
@@ -60,6 +61,7 @@ class Gateway:
                 "tally": add,
                 "review": queue,
                 "vault": keep_rows,
+                "alert": alerts,
             },
             durable=frozenset({"settle"}),
             load=lambda: self.admission.running,

@@ -10,12 +10,14 @@ not sent any more.
     review.waiting        record, reason: an answer waits for a person
     key.revoked           key
     breaker.opened        pool, upstream, model: a worker leaves an upstream alone for a while
+    guard.alert           record, check, category: a check found what the policy wants to be told of
     ping                  webhook: `luodi webhook test`
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -27,7 +29,8 @@ from luodi.store.database import now_ms
 from luodi.store.tx import Tx, tx_of
 
 EventKind = Literal[
-    "budget.reached", "release.rolled_back", "review.waiting", "key.revoked", "breaker.opened", "ping"
+    "budget.reached", "release.rolled_back", "review.waiting", "key.revoked", "breaker.opened", "guard.alert",
+    "ping",
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(EventKind)
 LARGEST = 20_000  # bytes of an event, as the Standard Webhooks specification recommends
@@ -64,3 +67,8 @@ def emit(connection: Connection | Tx, kind: str, data: dict[str, Any], *, id: st
     tx = connection if isinstance(connection, Tx) else tx_of(connection)
     tx.run(_INSERT, (event, now, kind, hook, body, now))
     return event
+
+
+def alerts(tx: Tx, items: Sequence[dict[str, Any]]) -> list[str]:
+    """The book of the group writer that tells of what the guard found."""
+    return [emit(tx, "guard.alert", item) for item in items]

@@ -19,6 +19,9 @@ from luodi.gateway.upstream import EngineUpstream, HttpUpstream, Pool, Upstream
 from luodi.gateway.upstream.policy import POLICIES, ByDifficulty
 from luodi.gateway.upstream.probe import first_model
 from luodi.guard import AttackModel, Guard, GuardPolicy
+from luodi.guard.business import LiveRules, Rules, read_rules
+from luodi.guard.moderation import CategoryModel, read_library
+from luodi.guard.training_text import TrainingText
 from luodi.knowledge import INDEX, Index
 from luodi.knowledge.confidence import FILE as CONFIDENCE
 from luodi.knowledge.confidence import Confidence
@@ -135,6 +138,41 @@ def _other_pools(options: dict[str, Any]) -> dict[str, Pool]:
     return pools
 
 
+def open_guard(
+    folder: Path | None, policy: dict[str, Any], instructions: str, override: Path | None = None
+) -> Guard:
+    """The guard of a release, with the parts that lie in `folder`.
+
+    Args:
+        override: business rules that hold instead of the release's, and are read again when they change.
+    """
+
+    def part(name: str) -> Path | None:
+        path = folder / name if folder is not None else None
+        return path if path is not None and path.exists() else None
+
+    attack, learnt, library = part("attack-model"), part("training-text"), part("words")
+    categories, own_rules = part("categories"), part("rules.yaml")
+    rules: Rules | LiveRules | None = read_rules(own_rules) if own_rules is not None else None
+    if override is not None:
+        rules = LiveRules(override, rules)  # type: ignore[arg-type]
+    return Guard(
+        GuardPolicy.model_validate(policy),
+        AttackModel.load(attack) if attack is not None else None,
+        system_prompt=instructions,
+        training=TrainingText.load(learnt) if learnt is not None else None,
+        words=read_library(library).automaton() if library is not None else None,
+        categories=CategoryModel.load(categories) if categories is not None else None,
+        rules=rules,
+    )
+
+
+def guard_of(bundle: Path) -> Guard:
+    """The guard of an unpacked release."""
+    policy = json.loads((bundle / "policy.json").read_bytes())["guard"]
+    return open_guard(bundle / "guard", policy, (bundle / "prompts" / "answer.md").read_text("utf-8"))
+
+
 def open_served(
     *,
     release: str,
@@ -148,10 +186,10 @@ def open_served(
     digest: str = "",
     route: Path | None = None,
     confidence: Path | None = None,
+    rules: Path | None = None,
 ) -> Served:
-    """Open the parts of a release, wherever they lie."""
+    """Open the parts of a release, wherever they lie. `rules` are business rules that hold instead of its own."""
     check_privacy(options)
-    model = AttackModel.load(guard) if guard is not None and guard.is_dir() else None
     pools = _other_pools(options)
     router = None
     if options.get("route") == "difficulty" and route is not None and route.is_file():
@@ -165,7 +203,7 @@ def open_served(
         pool=pool,
         pools=pools,
         index=open_index(index.parent),
-        guard=Guard(GuardPolicy.model_validate(policy["guard"]), model, system_prompt=instructions),
+        guard=open_guard(guard.parent if guard is not None else None, policy["guard"], instructions, rules),
         instructions=instructions,
         options=options,
         passport=passport,
@@ -192,4 +230,5 @@ def open_release(verified: Verified, **changes: Any) -> Served:
         passport=verified.passport,
         route=folder / "routes" / ROUTE,
         confidence=folder / "confidence" / CONFIDENCE,
+        rules=Path(changes["rules"]) if changes.get("rules") else None,
     )

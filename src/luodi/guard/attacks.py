@@ -101,11 +101,9 @@ class AttackModel:
         """How much `text` reads like an attack, 0 to 1: the worst window of the text and of its decodings."""
         return self._probability(self._margin(text))
 
-    def score_views(self, text: str, forms: list[str]) -> float:
-        """The same, with `views(text)` made already; a text too long to be read whole is cut anew."""
-        if len(text) > _READ:
-            return self.score(text)
-        return self._probability(max(self._worst(grams(form)) for form in forms))
+    def score_grams(self, forms: Sequence[Grams]) -> float:
+        """The same, with the n-grams of `views(text)` made already."""
+        return self._probability(max(map(self._worst, forms)))
 
     def _probability(self, margin: float) -> float:
         return 1.0 / (1.0 + exp(-min(60.0, max(-60.0, self.slope * margin + self.offset))))

@@ -7,73 +7,90 @@ blocks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from luodi.guard.attacks import AttackModel
-from luodi.guard.item import PersonalItem
-from luodi.guard.leak import LeakCheck, LeakWatch
-from luodi.guard.normalise import views
-from luodi.guard.personal import find_personal, mask
-from luodi.guard.policy import Check, GuardPolicy
-from luodi.guard.rules import RULES_VERSION, match_rules
-from luodi.guard.stream import HoldBack
-
-Action = Literal["allow", "mask", "block"]
-
-PERSONAL_VERSION = "1"
-LEAK_VERSION = "1"
-
-_NAMES: dict[str, tuple[str, str]] = {
-    "personal": ("it contains personal data or a secret", "其中含有个人信息或密钥"),
-    "rules": ("it matches a known attack on the assistant", "其内容符合已知的攻击模板"),
-    "injection": (
-        "it reads like an attempt to override the assistant's instructions",
-        "其内容疑似试图篡改助手的指令",
-    ),
-    "leak": ("the answer would reveal internal instructions", "回答会泄露内部指令"),
-}
+from luodi.guard.check import NOTHING, About, Check, Editing, Finding, Hit, NotRun, Text, Watch
+from luodi.guard.checks import Parts, build
+from luodi.guard.policy import DOORS, CheckPolicy, Door, GuardPolicy
+from luodi.guard.verdict import EDITS, STOPS, STRICTNESS, Disposition, GuardResult, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one check said.
+class _Placed:
+    """A check with its policy: decides what becomes of what the check found."""
 
-    Attributes:
-        check, version: which check, in which version; the attack model's version holds the digest of its
-            weights.
-        ran: False if it could not run; score is then 0.
-        score, threshold: 0 to 1; the disposition applies from the threshold on.
-        action: `allow`, `allow_log`, `mask` or `block`: what this verdict asks for.
-        detail: for the log, never with a personal value in it.
-    """
+    __slots__ = ("check", "policy", "threshold")
 
-    check: str
-    version: str
-    ran: bool
-    score: float
-    threshold: float
-    action: str
-    detail: str
+    def __init__(self, check: Check, policy: CheckPolicy) -> None:
+        self.check = check
+        self.policy = policy
+        self.threshold = policy.threshold
 
+    def decide(self, hit: Hit, own: float) -> tuple[str, float]:
+        """(disposition of a hit, the threshold that it was held against)."""
+        part = self.policy.of(hit.category) if self.policy.categories else None
+        threshold = own if self.threshold is None else self.threshold
+        if part is not None and part.threshold is not None:
+            threshold = part.threshold
+        if hit.score < threshold or hit.score <= 0.0:
+            return "allow", threshold
+        return hit.action or (part.action if part is not None else self.policy.action), threshold
 
-@dataclass(frozen=True, slots=True)
-class GuardResult:
-    """What one door decided: the strictest action, the text to go on with ("" when blocked), verdicts."""
+    def editing(self, language: str, own: float) -> Editing:
+        """What stands for a hit."""
 
-    action: Action
-    text: str
-    verdicts: tuple[Verdict, ...]
+        def instead(hit: Hit) -> str | None:
+            action, _ = self.decide(hit, own)
+            if action == "mask":
+                return ""
+            return self.say(hit, language) if action == "replace" else None
 
+        return instead
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    version: str
-    score: float
-    detail: str
-    threshold: float | None = None
-    masked: Callable[[], str] | None = None
+    def say(self, hit: Hit, language: str) -> str:
+        """The policy's text for a hit, in the language or in whichever there is; "" if there is none."""
+        part = self.policy.of(hit.category) if self.policy.categories else None
+        texts: Mapping[Any, str] = hit.say or (part.say if part is not None and part.say else self.policy.say)
+        return texts.get(language) or next(iter(texts.values()), "")
+
+    def verdict(self, finding: Finding) -> tuple[Verdict, Hit | None]:
+        """The verdict, and the hit that decided it."""
+        check, own = self.check, finding.threshold
+        if not finding.hits:
+            threshold = own if self.threshold is None else self.threshold
+            return Verdict(check.name, check.version, True, 0.0, threshold, "allow", finding.detail), None
+        best, action, threshold = finding.hits[0], "", 0.0
+        for hit in finding.hits:
+            asked, limit = self.decide(hit, own)
+            rank = (STRICTNESS[asked], hit.score)
+            if not action or rank > (STRICTNESS[action], best.score):
+                best, action, threshold = hit, asked, limit
+        scores = tuple([(hit.category, hit.score) for hit in finding.hits if hit.category])
+        verdict = Verdict(
+            check.name, check.version, True, best.score, threshold, action, finding.detail, best.category, scores
+        )
+        return verdict, best
+
+    def missing(self, reason: str) -> Verdict:
+        action = "block" if self.policy.on_missing == "block" else "allow"
+        return Verdict(self.check.name, "", False, 0.0, self.threshold or 0.0, action, reason)
+
+    def look(self, text: Text) -> Finding | Verdict:
+        """What the check found, or that it did not run."""
+        return self._of(lambda: self.check.look(text))
+
+    def seen(self, watch: Watch) -> Finding | Verdict:
+        """What a stream's watch found, or that it did not run."""
+        return self._of(watch.finding)
+
+    def _of(self, find: Callable[[], Finding]) -> Finding | Verdict:
+        try:
+            return find()
+        except NotRun as error:
+            return self.missing(str(error))
+        except Exception as error:  # a check that breaks must not open or close the door by itself
+            return self.missing(f"failed: {type(error).__name__}")
 
 
 class Guard:
@@ -82,193 +99,212 @@ class Guard:
     Args:
         policy: checks, thresholds and dispositions.
         attack_model: None if there is none; `injection` is then recorded as not run.
-        system_prompt: protected by the leak check.
-        canaries: strings that stand only in the system prompt, at least six letters or digits each.
+        parts: whatever else checks need; see `checks.Parts`.
+
+    Attributes:
+        pseudonyms: whether a conversation needs a vault.
     """
 
-    def __init__(
-        self,
-        policy: GuardPolicy,
-        attack_model: AttackModel | None,
-        *,
-        system_prompt: str = "",
-        canaries: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, policy: GuardPolicy, attack_model: AttackModel | None = None, **parts: Any) -> None:
         self.policy = policy
-        self._model = attack_model
-        self._leak = LeakCheck(system_prompt, canaries) if system_prompt or canaries else None
-        self.version = hashlib.sha256(
-            f"{policy.model_dump_json()} {attack_model.version if attack_model else ''}".encode()
-        ).hexdigest()[:16]
+        self.parts = Parts(attack_model=attack_model, **{name: _frozen(part) for name, part in parts.items()})
+        names = dict.fromkeys(name for door in DOORS for name in getattr(policy, door))
+        placed = {name: _Placed(build(name, self.parts, policy), policy.of(name)) for name in names}
+        self._doors: dict[Door, list[_Placed]] = {
+            door: [placed[name] for name in getattr(policy, door)] for door in DOORS
+        }
+        disposals = (policy.privacy.default, *policy.privacy.kinds.values())
+        self.pseudonyms = "personal" in policy.input and "pseudonym" in disposals
+        self._reasons = {name: each.check.reason for name, each in placed.items()}
+        versions = [f"{name} {each.check.version}" for name, each in placed.items()]
+        self.version = hashlib.sha256(f"{policy.model_dump_json()} {versions}".encode()).hexdigest()[:16]
 
-    def check_input(self, text: str) -> GuardResult:
+    def check_input(self, text: str, about: About = NOTHING) -> GuardResult:
         """Judge what a user wrote."""
-        return self._check(text, self.policy.input)
+        return self._check(Text(text, "input", about), self._doors["input"])
 
-    def check_untrusted(self, text: str) -> GuardResult:
+    def check_untrusted(self, text: str, about: About = NOTHING) -> GuardResult:
         """Judge a retrieved document or the result of a tool, before it reaches the model."""
-        return self._check(text, self.policy.untrusted)
+        return self._check(Text(text, "untrusted", about), self._doors["untrusted"])
 
-    def check_output(self, text: str) -> GuardResult:
-        """Judge a whole answer; for a stream, mask with `HoldBack` and judge the whole at the end."""
-        return self._check(text, self.policy.output)
+    def check_output(self, text: str, about: About = NOTHING) -> GuardResult:
+        """Judge a whole answer; see `watch_output` for a stream."""
+        return self._check(Text(text, "output", about), self._doors["output"])
 
-    def watch_output(self) -> OutputWatch:
+    def mask(self, text: str, about: About = NOTHING) -> GuardResult:
+        """Only edit: for what the assistant or the caller's own system said, which is no attack on either."""
+        placed = [each for each in self._doors["input"] if each.check.edits]
+        result = self._check(Text(text, "input", about), placed)
+        return GuardResult("allow", text, result.verdicts) if result.stops else result
+
+    def watch_output(self, about: About = NOTHING) -> OutputWatch:
         """Judges one answer while it streams."""
-        return OutputWatch(self)
+        return OutputWatch(self._doors["output"], about)
 
     def refusal(self, result: GuardResult, language: str) -> str:
-        """A short refusal that names the check, in Chinese if `language` begins with "zh", else English.
+        """What is said instead, in Chinese if `language` begins with "zh", else English; a refusal names the check.
 
         Raises:
-            ValueError: the result does not block.
+            ValueError: the result does not stop.
         """
-        chinese = language.lower().startswith("zh")
-        blocking = next((verdict for verdict in result.verdicts if verdict.action == "block"), None)
-        if blocking is None:
+        if not result.stops:
             raise ValueError("the result does not block; there is nothing to refuse")
-        mark = f"guard/{blocking.check}@{blocking.version.split(':')[0]}"
-        if not blocking.ran:
+        if result.action == "answer" and result.said:
+            return result.said
+        chinese = language.lower().startswith("zh")
+        stopping = result.decisive
+        mark = f"guard/{stopping.check}@{stopping.version.split(':')[0]}"
+        if result.said:
+            return f"{result.said}（{mark}）" if chinese else f"{result.said} ({mark})"
+        if result.action == "human":
+            return (
+                f"该请求需要人工审核，审核后才能答复。（{mark}）"
+                if chinese
+                else f"This has to be looked at by a person before it can be answered. ({mark})"
+            )
+        if not stopping.ran:
             reason = "安全检查暂时无法运行" if chinese else "a safety check could not run"
         else:
-            reason = _NAMES[blocking.check][chinese]
+            reason = self._reasons[stopping.check][chinese]
         return (
             f"抱歉，无法处理该请求：{reason}。（{mark}）"
             if chinese
             else f"Sorry, I can't help with this: {reason}. ({mark})"
         )
 
-    def _check(self, text: str, checks: Sequence[Check]) -> GuardResult:
+    def _check(self, text: Text, placed: Iterable[_Placed]) -> GuardResult:
         # judged as it came: masking must neither hide an attack nor make one
-        verdicts: list[Verdict] = []
-        action: Action = "allow"
-        out = text
-        forms: list[str] = []  # normal forms of the text, made once for the checks that read them
-        for check in checks:
-            verdict, finding = self._judge(check, text, forms)
-            verdicts.append(verdict)
-            if verdict.action == "block":
-                action = "block"
-            elif verdict.action == "mask" and action != "block":
-                action = "mask"
-                # a second mask works on what the first has left
-                again = finding if out == text else self._find(check, out, [])
-                out = again.masked() if again and again.masked else out
-        return GuardResult(action, "" if action == "block" else out, tuple(verdicts))
-
-    def _judge(self, check: Check, text: str, forms: list[str]) -> tuple[Verdict, _Finding | None]:
-        policy = self.policy.of(check)
-        finding, reason = None, "not configured"
-        try:
-            finding = self._find(check, text, forms)
-        except Exception as error:  # a check that breaks must not open or close the door by itself
-            reason = f"failed: {type(error).__name__}"
-        if finding is None:
-            missing = "block" if policy.on_missing == "block" else "allow"
-            return Verdict(check, "", False, 0.0, policy.threshold or 0.0, missing, reason), None
-        threshold = policy.threshold if policy.threshold is not None else finding.threshold or 0.0
-        hit = finding.score >= threshold and finding.score > 0.0
-        action = policy.action if hit else "allow"
-        return Verdict(check, finding.version, True, finding.score, threshold, action, finding.detail), finding
-
-    def _find(self, check: Check, text: str, forms: list[str]) -> _Finding | None:
-        """What a check finds; None if it is not configured. `forms` is filled by the first check that needs it."""
-        if check == "personal":
-            return self._personal(text)
-        if check in ("rules", "injection") and not forms:
-            forms += views(text)
-        if check == "rules":
-            hits = match_rules(forms)
-            detail = ", ".join(f"{hit.rule.id}@{hit.rule.version}" for hit in hits)
-            return _Finding(RULES_VERSION, 1.0 if hits else 0.0, detail)
-        if check == "injection":
-            if self._model is None:
-                return None
-            return _Finding(self._model.version, self._model.score_views(text, forms), "", self._model.threshold)
-        return self._leaked(text)
-
-    def _personal_verdict(self, items: list[PersonalItem]) -> Verdict:
-        """What `_judge` says of a text in which these values were found."""
-        threshold = self.policy.personal.threshold or 0.0
-        score, detail = _counts(items)
-        action = self.policy.personal.action if score >= threshold and score > 0.0 else "allow"
-        return Verdict("personal", PERSONAL_VERSION, True, score, threshold, action, detail)
-
-    def _personal(self, text: str) -> _Finding:
-        threshold = self.policy.personal.threshold or 0.0
-        items = find_personal(text)
-        certain = [item for item in items if item.score >= threshold]
-        best, detail = _counts(items)
-        return _Finding(PERSONAL_VERSION, best, detail, masked=lambda: mask(text, certain)[0])
-
-    def _leaked(self, text: str) -> _Finding | None:
-        if self._leak is None:
-            return None
-        leak = self._leak.check(text)
-
-        def masked() -> str:
-            out = text
-            for start, end in reversed(leak.spans):
-                out = f"{out[:start]}[SYSTEM_PROMPT]{out[end:]}"
-            return out
-
-        return _Finding(LEAK_VERSION, leak.share, "canary" if leak.canary else f"{len(leak.spans)} runs", masked=masked)
+        tally = _Tally(text.about.language)
+        out = text.raw
+        for each in placed:
+            if text.about.earlier and each.check.last_only:
+                continue
+            finding = each.look(text)
+            verdict = tally.add(each, finding)
+            if verdict.action in EDITS and not isinstance(finding, Verdict):
+                if out is not text.raw:  # a second edit works on what the first has left
+                    again = each.look(Text(out, text.door, text.about))
+                    finding = finding if isinstance(again, Verdict) else again
+                if finding.edit is not None:
+                    out = finding.edit(each.editing(text.about.language, finding.threshold))
+        return tally.result(out)
 
 
-def _counts(items: list[PersonalItem]) -> tuple[float, str]:
-    """(highest score, how many of each kind)."""
-    if not items:
-        return 0.0, ""
-    kinds = sorted({item.kind for item in items})
-    detail = ", ".join(f"{sum(item.kind == kind for item in items)} {kind}" for kind in kinds)
-    return max(item.score for item in items), detail
+def _frozen(part: Any) -> Any:
+    return tuple(part) if isinstance(part, list) else part
+
+
+class _Tally:
+    """Gathers verdicts into a result."""
+
+    __slots__ = ("action", "language", "said", "verdicts")
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.verdicts: list[Verdict] = []
+        self.action: Disposition = "allow"
+        self.said = ""
+
+    def add(self, placed: _Placed, finding: Finding | Verdict) -> Verdict:
+        hit = None
+        if isinstance(finding, Verdict):
+            verdict = finding
+        else:
+            verdict, hit = placed.verdict(finding)
+        self.verdicts.append(verdict)
+        if STRICTNESS[verdict.action] > STRICTNESS[self.action]:
+            self.action = verdict.action  # type: ignore[assignment]
+            self.said = placed.say(hit, self.language) if hit is not None and verdict.action in STOPS else ""
+        return verdict
+
+    def result(self, text: str) -> GuardResult:
+        stopped = self.action in STOPS
+        return GuardResult(self.action, "" if stopped else text, tuple(self.verdicts), self.said)
 
 
 class OutputWatch:
-    """The output door on a stream: personal data is masked as it passes, a leak of the instructions ends the answer.
+    """The output door on a stream.
 
-    `mask(all pieces)` and the verdicts are those of `check_output` on the whole text, for every chunking. Checks that
-    have no form for streams run on the whole text at the end.
+    What is found is edited as it passes, or ends the answer. All that is let out, and the verdicts, are those of the
+    whole text for every chunking. Where a check without a form for streams may stop or edit, the answer is held until
+    its end.
     """
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-        self._checks = guard.policy.output
-        policy = guard.policy.personal
-        self._hold = HoldBack() if "personal" in self._checks and policy.action == "mask" else None
-        watched = "leak" in self._checks and guard._leak is not None and guard.policy.leak.action == "block"
-        self._leak = LeakWatch(guard._leak) if watched and guard._leak is not None else None
-        self._limit = guard.policy.leak.threshold or 0.0
+    def __init__(self, placed: list[_Placed], about: About) -> None:
+        self._about = about
+        self._placed = placed
+        self._watches: list[tuple[_Placed, Watch | None, Verdict | None]] = []
+        self._held = False
+        self._shut = False  # a check that has to run does not
+        for each in placed:
+            watch, missing = None, None
+            try:
+                watch = each.check.watch(about, each.editing(about.language, each.threshold or 0.0))
+            except NotRun as error:
+                missing = each.missing(str(error))
+                self._shut = self._shut or missing.action in STOPS
+            if watch is None and missing is None and _acts(each.policy):
+                self._held = True
+            self._watches.append((each, watch, missing))
+        self._looking = [(each, watch) for each, watch, _ in self._watches if watch is not None and not watch.edits]
+        self._passing = [(each, watch) for each, watch, _ in self._watches if watch is not None and watch.edits]
         self._said: list[str] = []
-        self._share = 0.0
+        self._shown: list[str] = []
 
     def feed(self, piece: str) -> tuple[str, GuardResult | None]:
         """(text that may be shown now, the result that ends the answer)."""
         self._said.append(piece)
-        if self._leak is not None:
-            self._share = self._leak.feed(piece)
-            if 0.0 < self._share >= self._limit:
-                return "", self._result()
-        return (self._hold.feed(piece) if self._hold else piece), None
+        if self._shut:
+            return "", self._result("")
+        for each, watch in self._looking:
+            watch.feed(piece)
+            if watch.fresh and self._stops(each, watch):
+                return "", self._result("")
+        for each, watch in self._passing:
+            piece = watch.feed(piece)
+            if watch.fresh and self._stops(each, watch):
+                return "", self._result("")
+        if self._held:
+            self._shown.append(piece)
+            return "", None
+        return piece, None
 
     def finish(self) -> tuple[str, GuardResult]:
-        """(the rest of the text, what all checks say of the whole)."""
-        rest = self._hold.finish() if self._hold else ""
-        return rest, self._result()
+        """(the rest of the text, what all checks say of the whole); the rest is "" if the result stops."""
+        rest = ""
+        for each, watch in self._looking:
+            watch.finish()
+            if watch.fresh:
+                self._stops(each, watch)
+        for _, watch in self._passing:
+            rest = (watch.feed(rest) if rest else "") + watch.finish()
+        result = self._result("".join([*self._shown, rest]))
+        return result.text, result
 
-    def _result(self) -> GuardResult:
-        text = "".join(self._said)
-        if self._leak is None:
-            return self._guard.check_output(text)
-        verdicts = []
-        for check in self._checks:
-            if check == "personal" and self._hold is not None:
-                verdicts.append(self._guard._personal_verdict(self._hold.items))
-            elif check == "leak":
-                action = "block" if 0.0 < self._share >= self._limit else "allow"
-                verdicts.append(Verdict(check, LEAK_VERSION, True, self._share, self._limit, action, ""))
-            else:
-                verdicts.append(self._guard._judge(check, text, [])[0])
-        blocked = any(v.action == "block" for v in verdicts)
-        masked = any(v.action == "mask" for v in verdicts)
-        return GuardResult("block" if blocked else "mask" if masked else "allow", "", tuple(verdicts))
+    def _stops(self, each: _Placed, watch: Watch) -> bool:
+        finding = each.seen(watch)
+        if isinstance(finding, Verdict):
+            return finding.action in STOPS
+        return any(each.decide(hit, finding.threshold)[0] in STOPS for hit in finding.hits)
+
+    def _result(self, shown: str) -> GuardResult:
+        """`shown` is what was not let out yet."""
+        tally = _Tally(self._about.language)
+        raw = Text("".join(self._said), "output", self._about)
+        for each, watch, missing in self._watches:
+            if watch is not None or missing is not None:
+                tally.add(each, each.seen(watch) if watch is not None else missing or each.missing(""))
+                continue
+            finding = each.look(raw)
+            verdict = tally.add(each, finding)
+            if verdict.action in EDITS and not isinstance(finding, Verdict):
+                again = each.look(Text(shown, "output", self._about)) if shown != raw.raw else finding
+                if not isinstance(again, Verdict) and again.edit is not None:
+                    shown = again.edit(each.editing(self._about.language, again.threshold))
+        return tally.result(shown)
+
+
+def _acts(policy: CheckPolicy) -> bool:
+    """Whether a check may change or stop a text."""
+    actions = {policy.action, *(part.action for part in policy.categories.values())}
+    return bool(actions & {*EDITS, *STOPS})

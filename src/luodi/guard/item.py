@@ -14,6 +14,7 @@ LEFT = 48  # characters before a value in which its context words may stand
 WINDOW = 2048  # longest value but a PEM block, in characters, with what is read after it
 PEM_LIMIT = 8192  # longest PEM block: an RSA-8192 key has about 6,400 characters
 
+HAN = re.compile("[\u4e00-\u9fff]")
 # Full-width signs that a value may be written with, and the dashes and spaces that editors put in numbers. The marks of
 # Chinese prose (，！？；) stay as they are: they end a value.
 _PLAIN = {code: code - 0xFEE0 for code in range(0xFF02, 0xFF5F) if chr(code) not in "，；？"}
@@ -42,6 +43,18 @@ class PersonalItem:
     def moved(self, by: int) -> PersonalItem:
         """The same value, `by` characters further on."""
         return PersonalItem(self.kind, self.start + by, self.end + by, self.text, self.score)
+
+
+def item_of(kind: str, text: str, start: int, end: int, score: float) -> PersonalItem:
+    """The value that stands at a place of `text`."""
+    return PersonalItem(kind, start, end, text[start:end], score)
+
+
+def version_of(package: str) -> str:
+    """The version of an installed distribution."""
+    from importlib.metadata import version
+
+    return version(package)
 
 
 @dataclass(frozen=True, slots=True)

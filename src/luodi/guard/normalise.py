@@ -8,11 +8,15 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterator
+from html import unescape
 from urllib.parse import unquote
 
+from luodi.guard.disguises import rejoin, unpinyin
+
 LIMIT = 20_000  # characters of a text that are searched for encodings
-_DEPTH = 2  # encodings within encodings
-_MOST = 8  # decodings of one text
+_DEPTH = 10  # encodings within encodings
+_MOST = 16  # decodings of one text
+_TOTAL = 100_000  # characters of all of them
 
 # Zero-width signs, bidi controls and isolates, soft hyphen, variation selectors, and the tag block (U+E0000)
 _INVISIBLE = re.compile(
@@ -36,6 +40,8 @@ _HEX = re.compile(r"(?<![0-9A-Fa-f])(?:0x)?(?:[0-9A-Fa-f]{2}[ :]?){8,4000}")
 _BASE32 = re.compile(r"(?<![A-Z0-9])[A-Z2-7]{24,8000}={0,6}")
 _BINARY = re.compile(r"(?<![01])(?:[01]{8} ?){6,4000}")
 _ESCAPE = re.compile(r"(?:%|\\x|\\u00)([0-9A-Fa-f]{2})")
+_ENTITY = re.compile(r"&#x?[0-9A-Fa-f]{2,6};")
+_OVERRIDE = re.compile("\u202e([^\u202c\n]{1,4000})")
 _ROT13_HINT = re.compile(r"\b(?:vtaber|cerivbhf|vafgehpgvbaf?|flfgrz|cebzcg|qvfertneq|sbetrg|erirny|onfr|lbhe|gur)\b")
 
 
@@ -49,6 +55,8 @@ _HINTS = (
 def _may_hold_code(text: str) -> bool:
     """Whether a text has what one of the encodings below needs at least; most have nothing of it."""
     if max(map(len, text.split()), default=0) >= 16 or "%" in text or "\\" in text or _HEX_RUN.search(text):
+        return True
+    if "&#" in text or "\u202e" in text:
         return True
     low = text.lower()
     return any(hint in low for hint in _HINTS)
@@ -120,6 +128,10 @@ def _decode(text: str) -> Iterator[str]:
             yield plain
     if len(_ESCAPE.findall(text)) >= 8:
         yield unquote(_ESCAPE.sub(r"%\1", text), errors="replace")
+    if len(_ENTITY.findall(text)) >= 8:
+        yield unescape(text)
+    if "\u202e" in text:  # what follows is shown from right to left, and so is read the other way round
+        yield _OVERRIDE.sub(lambda run: run[1][::-1], text)
     if len(_ROT13_HINT.findall(text.lower())) >= 2:
         yield codecs.decode(text, "rot13")
     if len(text) <= 4000 and re.search(r"snoitcurtsni|metsys|tpmorp|erongi|suoiverp", text.lower()):
@@ -127,23 +139,29 @@ def _decode(text: str) -> Iterator[str]:
 
 
 def decodings(text: str) -> list[str]:
-    """What fragments of `text` say in plain: Base64, Base32, hex, binary, escapes, ROT13, reversed.
+    """What fragments of `text` say in plain: Base64, Base32, hex, binary, escapes, entities, ROT13, reversed.
 
-    Two layers deep, at most 8 texts, in the first 20,000 characters; nothing for a text without such
-    fragments.
+    Ten layers deep, at most 16 texts of 100,000 characters together, in the first 20,000 characters; nothing for a text
+    without such fragments.
     """
     if not _may_hold_code(text[:LIMIT]):
         return []
     out: list[str] = []
     layer = [text[:LIMIT]]
     for _ in range(_DEPTH):
-        layer = [plain for outer in layer for plain in _decode(outer) if plain not in out]
-        out += layer[: _MOST - len(out)]
+        found = [plain[:LIMIT] for outer in layer for plain in _decode(outer) if plain not in out]
+        layer = []
+        for plain in dict.fromkeys(found):
+            if len(out) < _MOST and sum(map(len, out)) + len(plain) <= _TOTAL:
+                out.append(plain)
+                layer.append(plain)
+        if not layer:
+            break
     return out
 
 
 def views(text: str) -> list[str]:
-    """The normal forms of `text` to be judged: itself first, then without leetspeak, then its decodings."""
+    """The normal forms of `text` to be judged: itself first, then without disguises, then its decodings."""
     normal = normalise(text)
-    forms = [normal, unleet(normal), *(normalise(plain) for plain in decodings(text))]
+    forms = [normal, unleet(normal), rejoin(normal), unpinyin(normal), *map(normalise, decodings(text))]
     return list(dict.fromkeys(forms))

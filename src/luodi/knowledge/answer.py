@@ -176,7 +176,7 @@ def extract(question: str, hits: Sequence[Hit], dropped: tuple[Checked, ...] = (
 
 
 def abstain(question: str, hits: Sequence[Hit], dropped: tuple[Checked, ...] = ()) -> Grounded:
-    nearest = tuple(_citation(n, h, h.chunk.text.split("\n")[0][:200]) for n, h in enumerate(hits[:2], 1))
+    nearest = tuple(cite(n, h, h.chunk.text.split("\n")[0][:200]) for n, h in enumerate(hits[:2], 1))
     return Grounded(ABSTAIN[language_of(question)], "abstained", dropped=dropped, nearest=nearest)
 
 
@@ -191,11 +191,11 @@ def _compose(kind: Kind, kept: list[Checked], dropped: list[Checked], hits: Sequ
         quotes.setdefault(sentence.passage, []).append(sentence.quote)
         space = "" if not text or has_chinese(sentence.text[:1]) else " "
         text += f"{space}{sentence.text} [{number}]"
-    citations = tuple(_citation(numbers[p], hits[p], *quotes[p]) for p in numbers)
+    citations = tuple(cite(numbers[p], hits[p], *quotes[p]) for p in numbers)
     return Grounded(text, kind, citations, tuple(kept), tuple(dropped))
 
 
-def _citation(number: int, hit: Hit, quote: str, *more: str) -> Citation:
+def cite(number: int, hit: Hit, quote: str, *more: str) -> Citation:
     """The passage as a source; it points at all that is quoted of it."""
     c = hit.chunk
     places = [(at, at + len(q)) for q in (quote, *more) if q and (at := c.text.find(q)) >= 0]

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from luodi.knowledge.index import Hit
 from luodi.knowledge.sentences import sentences
+from luodi.knowledge.values import values
 from luodi.knowledge.words import content_words, stem
 
 MIN_COVERAGE = 0.75  # share of a sentence's content words that the passage must hold
 MIN_WORDS = 2  # content words; a shorter sentence says too little to be checked
 
 CITE = re.compile(r"\[(\d{1,2})\]")
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME = re.compile(r"\b(?:[A-Za-z]+[A-Z_]\w*|\w+_\w+|[A-Z]{2,}\w*)\b", re.A)
 _NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|nor|none|neither)\b|n't\b|[不没无未别]", re.I)
 
@@ -38,17 +38,13 @@ def strip_citations(text: str) -> str:
     return " ".join(CITE.sub("", text).split()).strip()
 
 
-def _numbers(text: str) -> set[str]:
-    return {n.replace(",", "") for n in _NUMBER.findall(CITE.sub("", text))}
-
-
 def check_against(sentence: str, passage: str) -> tuple[dict[str, bool], float]:
     """Checks of one sentence against one passage: numbers, names, negation, words; and the coverage of its words."""
     wanted = [stem(w) for w in content_words(sentence)]
     there = {stem(w) for w in content_words(passage)}
     coverage = sum(w in there for w in wanted) / len(wanted) if wanted else 0.0
     return {
-        "numbers": _numbers(sentence) <= _numbers(passage),
+        "numbers": values(CITE.sub("", sentence)) <= values(passage),
         "names": all(
             re.search(rf"(?<!\w){re.escape(name)}(?:e?s)?(?!\w)", passage, re.A) for name in _NAME.findall(sentence)
         ),

@@ -25,6 +25,12 @@ def align(clean: str, raw: str) -> list[tuple[int, int, int, int]]:
     at = 0
     for token in _TOKEN.finditer(clean):
         word = token[0]
+        if raw.startswith(word, at + 1) and raw[at].isspace():  # the next word, as nearly all are
+            place = at + 1
+            if not _inside(raw, place + len(word)) or not word[0].isalnum():
+                found.append((token.start(), token.end(), place, place + len(word)))
+                at = place + len(word)
+                continue
         ahead = _AHEAD if word[0].isalnum() else _MARK_AHEAD
         place = _find(raw, word, at, at + ahead + len(word))
         if place >= 0:

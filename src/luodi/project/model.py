@@ -157,11 +157,50 @@ class Personal(Part):
     )
 
 
+DispositionName = Literal["allow", "log", "alert", "mask", "replace", "answer", "human", "block"]
+Say = dict[Language, str]
+
+
+class CategorySpec(Part):
+    """What becomes of one category of a check."""
+
+    action: DispositionName = Field(description="allow, log, alert, mask, replace, answer, human or block")
+    threshold: float | None = Field(None, ge=0, le=1, description="score from which it counts; by default the check's")
+    say: Say = Field({}, description="text by language, for answer and replace")
+
+
+def _category(value: Any) -> Any:
+    return {"action": value} if isinstance(value, str) else value
+
+
+class CheckSpec(Part):
+    """How one check of the guard is decided."""
+
+    threshold: float | None = Field(None, ge=0, le=1, description="score from which it counts; by default the check's")
+    action: DispositionName = Field("block", description="allow, log, alert, mask, replace, answer, human or block")
+    on_missing: Literal["block", "allow"] = Field("block", description="what happens if the check can't run")
+    say: Say = Field({}, description="text by language, for answer and replace")
+    categories: dict[str, Annotated[CategorySpec, BeforeValidator(_category, json_schema_input_type=str | CategorySpec)]] = Field(
+        {}, description="another disposition for a category or a group, e.g. {A.1: block, A.2.5: log}"
+    )
+
+
 class Guard(Part):
-    """Data the attack detector is trained on and measured with, and personal data. No source may be in both lists."""
+    """What is checked on the way in and out, what the models of attacks and categories are trained on, personal data.
+
+    No source may be in both lists.
+    """
 
     train: list[Source] = Field([], description="attacks and harmless prompts to train the detector on")
     test: list[Source] = Field([], description="others to measure it with; texts seen in training are left out")
+    model: str = Field("", description="folder of a detector made by `luodi guard train`; then none is trained")
+    category_data: list[Source] = Field([], description="texts with their categories, to train the classifier on")
+    words: str = Field("guard/words", description="folder of the library of words; see `luodi guard words`")
+    rules: str = Field("rules.yaml", description="file of business rules, where there is one; see `luodi rules test`")
+    input: list[str] = Field([], description="checks of what users write, in order; by default all that can run")
+    untrusted: list[str] = Field([], description="checks of passages and tool results")
+    output: list[str] = Field([], description="checks of answers")
+    checks: dict[str, CheckSpec] = Field({}, description="how a check is decided, by its name")
     personal: Personal = Field(Personal(), description="personal data of live calls")
 
 
@@ -261,7 +300,7 @@ class WebhookSpec(Part):
         description="env:NAME, the variable that holds whsec_… (two with a space between while one is replaced)",
     )
     events: list[
-        Literal["budget.reached", "release.rolled_back", "review.waiting", "key.revoked", "breaker.opened"]
+        Literal["budget.reached", "release.rolled_back", "review.waiting", "key.revoked", "breaker.opened", "guard.alert"]
     ] = Field([], description="which events it is sent; empty: all")
 
 

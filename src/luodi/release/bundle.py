@@ -17,7 +17,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from luodi.guard import default_policy
+from luodi.guard import GuardPolicy, default_policy
+from luodi.guard.privacy import PrivacyPolicy
 from luodi.guard.training_text import TrainingText
 from luodi.knowledge import DEFAULT_PROMPT
 from luodi.pipeline import Context, read_rows
@@ -45,6 +46,7 @@ class Params(BaseModel):
     name: str
     project: dict[str, Any]
     policy: dict[str, Any] = {}  # the default policy, if empty
+    personal: dict[str, Any] = {}  # what becomes of personal data in live calls
     instructions: str
     serve: dict[str, Any]
 
@@ -54,7 +56,7 @@ def run(ctx: Context) -> None:
     store = ctx.store
     p: Params = ctx.params
     detector = (ctx.inputs["guard"] / "attack-model").is_dir()
-    policy = p.policy or {"guard": default_policy(detector).model_dump(mode="json")}
+    policy = p.policy or {"guard": _guard(detector, p.personal).model_dump(mode="json")}
     verdicts = ctx.json("gates", "verdicts.json")
     registry = Registry(store)
     version = registry.next_version(p.name)
@@ -97,6 +99,17 @@ def run(ctx: Context) -> None:
     size = sum(f["size"] for f in files) / 1e6
     where = "candidate" if verdicts["verdict"] == "pass" else f"not released: {verdicts['verdict']}"
     ctx.summary = f"{p.name}@{version} · {where} · {len(files)} parts, {size:.0f} MB, signed by {store.keys.owner()}"
+
+
+def _guard(detector: bool, personal: dict[str, Any]) -> GuardPolicy:
+    """The default policy with the project's personal data, and what is only told of answers."""
+    policy, privacy = default_policy(detector), PrivacyPolicy.model_validate(personal)
+    names = ("names",) if privacy.engines else ()
+    return GuardPolicy.model_validate(
+        policy.model_dump()
+        | {"privacy": privacy, "input": (*names, *policy.input), "untrusted": (*names, *policy.untrusted)}
+        | {"output": (*policy.output, "disclosure", "repetition")}
+    )
 
 
 def _copy_parts(ctx: Context) -> None:

@@ -214,6 +214,10 @@ def _release(loaded: Loaded) -> list[Stage]:
     bundle = {
         "name": project.name,
         "project": project.model_dump(mode="json", exclude={"store", "runner"}),
+        "personal": {
+            "default": project.guard.personal.disposition,
+            **project.guard.personal.model_dump(mode="json", include={"kinds", "engines"}),
+        },
         "instructions": loaded.prompt("answer"),
         "serve": _serve_options(loaded) | project.serve.model_dump(mode="json", include={"chat", "models", "route"}),
     }

@@ -11,6 +11,7 @@ from scripting import Room
 
 from luodi.gateway.call import Piece
 from luodi.gateway.upstream import UpstreamError
+from luodi.guard import Guard
 
 Q = "How do I make a form field optional?"
 COMPLETE = "/v1/completions"
@@ -144,7 +145,8 @@ def test_moderations_name_the_checks_that_ran(room: Room) -> None:
 
 
 def test_a_check_that_could_not_run_is_no_category(room: Room) -> None:
-    room.house.gateway.served.guard._model = None
+    served = room.house.gateway.served
+    served.guard = Guard(served.guard.policy, None, system_prompt="You help.")
     told = room.post("/v1/moderations", {"input": [{"type": "text", "text": "hello"}], "model": "helpdesk"}).json()
     result = told["results"][0]
     assert "injection" not in result["categories"] and result["luodi"]["checks_not_run"] == ["injection"]

@@ -28,11 +28,16 @@ _COLUMNS = "record, time_ms, reason, data, decision, decided_ms, reviewer"
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A call whose answer too little speaks for."""
+    """A call that is put before people, and why.
+
+    Attributes:
+        reason: `confidence`, too little speaks for the answer; `guard`, a check wants it.
+        data: whole numbers and words that go into the log.
+    """
 
     record: str
-    confidence: float
-    below: float
+    reason: str
+    data: dict[str, Any]
 
 
 def waiting(tx: Tx, record: str, reason: str, data: dict[str, Any]) -> bool:
@@ -58,10 +63,9 @@ def queue(tx: Tx, items: Sequence[Queued]) -> list[bool]:
     """The book of the group writer."""
     done = []
     for item in items:
-        micro = {"confidence_micro": round(item.confidence * 1e6), "below_micro": round(item.below * 1e6)}
-        made = waiting(tx, item.record, "confidence", micro)
+        made = waiting(tx, item.record, item.reason, item.data)
         if made:
-            about = {"reason": "confidence", **micro}
+            about = {"reason": item.reason, **item.data}
             append(tx, [LogRow(new_id("evt"), now_ms(), "review.waiting", "policy", item.record, body={"data": about})])
         done.append(made)
     return done

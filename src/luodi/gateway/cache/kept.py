@@ -59,7 +59,7 @@ def encode(key: str, record: str, outcome: Outcome, verdicts: Sequence[Verdict],
             {
                 "key": key, "record": record, "pieces": _joined(pieces), "kind": o.kind, "finish": o.finish,
                 "citations": o.citations, "nearest": o.nearest, "checks": o.checks, "dropped": o.dropped,
-                "confidence": o.confidence, "missing": o.missing,
+                "confidence": o.confidence, "missing": o.missing, "conflicts": o.conflicts,
                 "verdicts": verdicts, "prompt_tokens": o.prompt_tokens, "completion_tokens": o.completion_tokens,
                 "estimated": o.estimated, "cost": o.cost_nano_usd, "route": o.route,
             }
@@ -88,6 +88,7 @@ def decode(data: bytes, call: Call, key: str, how: str, similarity: float = 1.0)
             checks=kept["checks"],
             confidence=kept.get("confidence"),
             missing=tuple(kept.get("missing", ())),
+            conflicts=tuple(kept.get("conflicts", ())),
             dropped=kept["dropped"],
             prompt_tokens=kept["prompt_tokens"],
             completion_tokens=kept["completion_tokens"],

@@ -71,7 +71,7 @@ def imported(tool: Tool, guard: Guard) -> Json:
     operation = tool.operation
     reads = operation.method in ("get", "head", "options")
     schema, description = operation.schema, operation.description
-    if guard.check_untrusted("\n".join([description, *_prose(schema)])).action == "block":
+    if guard.check_untrusted("\n".join([description, *_prose(schema)])).stops:
         schema, description = _bare(schema), f"{operation.method.upper()} {operation.path}"
     return {
         "name": tool.name, "description": description, "inputSchema": schema,

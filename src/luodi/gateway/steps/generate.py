@@ -13,6 +13,7 @@ from luodi.gateway.upstream import Order
 from luodi.gateway.upstream.pool import too_long
 from luodi.gateway.upstream.shape import Shape, needs_of
 from luodi.knowledge import Grounded, Grounder, Index, abstain, build_messages, sourced
+from luodi.knowledge.conflict import note
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -91,6 +92,9 @@ class Generate:
         _fill(outcome, grounded, served.index)
         if rest:
             yield Piece(rest)
+        if call.conflicts and grounded.kind != "abstained":
+            outcome.conflicts = tuple(d.as_dict() for d in call.conflicts)
+            yield Piece(f"\n\n{note(call.conflicts, call.language)}")
 
     async def _embed(self, call: Call, outcome: Outcome) -> AsyncGenerator[Piece, None]:
         outcome.kind = "embedded"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luodi.gateway.call import Call, Next, Reply
-from luodi.guard import Verdict
+from luodi.guard import STOPS, Verdict
 from luodi.knowledge import Hit, sufficient
 from luodi.knowledge.confidence import MORE, missing
+from luodi.knowledge.conflict import Disagreement, conflicts, shown
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -32,7 +33,7 @@ class Knowledge:
             return await following(call)
         served = call.release
         found = await asyncio.to_thread(_search, served, call.question, judge=call.task == "answer")
-        call.confidence, call.missing = found.confidence, found.missing
+        call.confidence, call.missing, call.conflicts = found.confidence, found.missing, found.conflicts
         if found.enough:
             call.hits = found.hits
         else:
@@ -49,6 +50,7 @@ class _Found:
     enough: bool
     confidence: float | None
     missing: tuple[str, ...]
+    conflicts: tuple[Disagreement, ...]
 
 
 def _search(served: Served, question: str, *, judge: bool) -> _Found:
@@ -57,18 +59,20 @@ def _search(served: Served, question: str, *, judge: bool) -> _Found:
     verdicts: list[Verdict] = []
     for hit in found:
         result = served.guard.check_untrusted(f"{hit.chunk.title}\n{hit.chunk.text}")
-        if result.action == "block":
-            verdicts += [v for v in result.verdicts if v.action == "block"]
+        if result.stops:
+            verdicts += [v for v in result.verdicts if v.action in STOPS]
         else:
             # Masked, if it was: sources and quotes go to the caller past the guard of the answer.
             title, _, text = result.text.partition("\n")
             kept.append(replace(hit, chunk=replace(hit.chunk, title=title, text=text)))
     hits = tuple(kept[: served.options["passages"]])
     if not judge:
-        return _Found(hits, verdicts, True, None, ())
+        return _Found(hits, verdicts, True, None, (), ())
     fitted = served.confidence
     confidence = fitted.of(served.index, question, kept) if fitted is not None else None
     enough = sufficient(served.index, question, hits)
     if fitted is not None and confidence is not None and served.options.get("withhold"):
         enough = confidence >= fitted.threshold
-    return _Found(hits, verdicts, enough, confidence, tuple(missing(served.index, question, hits)))
+    absent = tuple(missing(served.index, question, hits))
+    differ = shown(served.index, conflicts(question, kept), kept) if enough else ()
+    return _Found(hits, verdicts, enough, confidence, absent, differ)

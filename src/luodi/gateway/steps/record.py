@@ -180,7 +180,8 @@ def _body(call: Call, o: Outcome) -> dict[str, Any]:
         "experiment": call.experiment,
         "verdicts": [
             {"check": v.check, "version": v.version, "ran": v.ran, "score_micro": round(v.score * 1e6),
-             "action": v.action, "detail": v.detail}
+             "threshold_micro": round(v.threshold * 1e6), "category": v.category, "action": v.action,
+             "detail": v.detail}
             for v in o.verdicts
         ],
         "checks_not_run": [v.check for v in o.verdicts if not v.ran],
@@ -193,6 +194,7 @@ def _body(call: Call, o: Outcome) -> dict[str, Any]:
         ],
         "grounding": [{**c, "coverage": round(c["coverage"] * 1e6)} for c in o.checks],
         "sentences_dropped": o.dropped,
+        "conflicts": len(o.conflicts),
         "confidence": None if o.confidence is None else round(o.confidence * 1e6),
         "first_us": round(o.first_ms * 1000),
         "duration_us": round((time.monotonic() - call.started) * 1e6),

@@ -32,4 +32,5 @@ class Review:
     def _ended(self, call: Call, outcome: Outcome) -> None:
         value = of_outcome(outcome).value
         if value is not None and value < self._below and not outcome.error:
-            self._writer.put("review", Queued(call.id, value, self._below)).add_done_callback(seen)
+            about = {"confidence_micro": round(value * 1e6), "below_micro": round(self._below * 1e6)}
+            self._writer.put("review", Queued(call.id, "confidence", about)).add_done_callback(seen)

@@ -142,6 +142,7 @@ def luodi_part(call: Call, reply: Reply) -> dict[str, Any]:
         "checks": o.checks,
         "confidence": None if o.confidence is None else round(o.confidence, 3),
         "missing": list(o.missing),
+        "conflicts": list(o.conflicts),
         "verdicts": [
             {"check": v.check, "version": v.version, "ran": v.ran, "score": round(v.score, 3), "action": v.action}
             for v in o.verdicts

@@ -1,4 +1,8 @@
-"""OpenAI's moderations, judged by the guard's own checks: a category is a check that ran, and no other is claimed."""
+"""OpenAI's moderations, judged by the guard's own checks; no category is claimed that nothing looked for.
+
+Where the policy moderates, the categories are OpenAI's own and those of GB/T 45654 and MLCommons that were found; every
+other check that ran is a category of its name.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from luodi.gateway.problem import has_half, invalid
 from luodi.gateway.surfaces.base import Base, gather, luodi_part
 from luodi.gateway.surfaces.checks import check_fields, no_model, object_of
 from luodi.guard import GuardResult
+from luodi.guard.moderation import CATEGORIES, openai_scores
 
 _MOST = 256  # texts of a request
+_SURE = 0.5  # score from which a category counts
 
 
 class Moderations(Base):
@@ -45,14 +51,28 @@ class Moderations(Base):
 
 def _result(judged: GuardResult) -> dict[str, Any]:
     """`flagged`, too, if the guard would refuse the text because a check could not run; `checks_not_run` names it."""
-    ran = [v for v in judged.verdicts if v.ran]
-    categories = {v.check: v.score > 0 and v.score >= v.threshold for v in ran}
+    categories: dict[str, bool] = {}
+    scores: dict[str, float] = {}
+    for v in judged.verdicts:
+        if not v.ran:
+            continue
+        if v.check == "moderation":
+            found = openai_scores(v.scores) | dict(v.scores)
+            scores |= found
+            categories |= {name: score >= max(v.threshold, _SURE) for name, score in found.items()}
+        else:
+            scores[v.check] = v.score
+            categories[v.check] = v.score > 0 and v.score >= v.threshold
     return {
-        "flagged": any(categories.values()) or judged.action == "block",
+        "flagged": any(categories.values()) or judged.stops,
         "categories": categories,
-        "category_scores": {v.check: v.score for v in ran},
-        "category_applied_input_types": {v.check: ["text"] for v in ran},
-        "luodi": {"action": judged.action, "checks_not_run": [v.check for v in judged.verdicts if not v.ran]},
+        "category_scores": scores,
+        "category_applied_input_types": {name: ["text"] for name in categories},
+        "luodi": {
+            "action": judged.action,
+            "checks_not_run": [v.check for v in judged.verdicts if not v.ran],
+            "names": {name: {"en": CATEGORIES[name].en, "zh": CATEGORIES[name].zh} for name in scores if name in CATEGORIES},
+        },
     }
 
 

@@ -62,8 +62,8 @@ class Tool:
         result = await asyncio.to_thread(call.release.guard.check_untrusted, text)
         outcome.verdicts += [v for v in result.verdicts if v.action != "allow" or not v.ran]
         outcome.finish = "stop"
-        if result.action == "block":
-            blocking = next(v for v in result.verdicts if v.action == "block")
+        if result.stops:
+            blocking = result.decisive
             outcome.kind, outcome.finish = "refused", "content_filter"
             yield Piece(_WITHHELD.format(mark=f"guard/{blocking.check}@{blocking.version.partition(':')[0]}"))
             return

@@ -99,7 +99,8 @@ def _sentences(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _verdicts(body: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        {k: v for k, v in verdict.items() if k != "score_micro"} | {"score": verdict["score_micro"] / 1e6}
+        {k: v for k, v in verdict.items() if not k.endswith("_micro")}
+        | {k.removesuffix("_micro"): v / 1e6 for k, v in verdict.items() if k.endswith("_micro")}
         for verdict in body["verdicts"]
     ]
 
