@@ -19,6 +19,7 @@ from luodi.evaluate.scoring import word_f1
 from luodi.evaluate.statistics import share
 from luodi.knowledge import INDEX, Hit, Index, extract
 from luodi.knowledge.confidence import FILE, MORE, Confidence, features
+from luodi.knowledge.glossary import Glossary
 from luodi.knowledge.index import build
 from luodi.knowledge.vectors import open_index, retitled
 from luodi.pipeline import Context, Measurement, Row
@@ -76,6 +77,7 @@ def blinded(
     cut = [replace(c, title=c.title.rpartition(" › ")[0]) if (c.path, c.title) in asked else c for c in chunks.values()]
     folder.mkdir(parents=True, exist_ok=True)
     build(folder / INDEX, cut)
+    Glossary.load(source).save(folder)
     changed = [c.id for c in chunks.values() if (c.path, c.title) in asked]
     retitled(source, folder, cut, changed, cache, progress)
     return open_index(folder)

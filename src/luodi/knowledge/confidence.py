@@ -36,7 +36,7 @@ def features(index: Index, question: str, hits: Sequence[Hit]) -> list[float]:
         return [0.0] * len(FEATURES)
     weights = {stem(w): index.rarity(w) for w in dict.fromkeys(content_words(asked(question)))}
     total = sum(weights.values()) or 1.0
-    held = [{stem(w) for w in content_words(f"{h.chunk.title} {h.chunk.text}")} for h in hits]
+    held = [index.spoken(f"{h.chunk.title} {h.chunk.text}") for h in hits]
     everything = set().union(*held)
     rarest = max(weights, key=weights.__getitem__, default="")
     heading = {stem(w) for w in content_words(hits[0].chunk.title.rpartition(" › ")[2])}
@@ -101,6 +101,6 @@ class Confidence:
 
 def missing(index: Index, question: str, hits: Sequence[Hit], most: int = 4) -> list[str]:
     """Words of the question that no passage holds, the rarest first: what the documents do not speak of."""
-    there = {stem(w) for h in hits for w in content_words(f"{h.chunk.title} {h.chunk.text}")}
+    there = {w for h in hits for w in index.spoken(f"{h.chunk.title} {h.chunk.text}")}
     absent = [w for w in dict.fromkeys(content_words(asked(question))) if stem(w) not in there]
     return sorted(absent, key=index.rarity, reverse=True)[:most]

@@ -19,6 +19,7 @@ from luodi.errors import IntegrityError
 from luodi.knowledge.asking import asked
 from luodi.knowledge.chunks import Chunk
 from luodi.knowledge.fuse import fuse, nearest
+from luodi.knowledge.glossary import Glossary
 from luodi.knowledge.words import content_words, segment, stem, words
 
 if TYPE_CHECKING:
@@ -111,10 +112,10 @@ def build(path: Path, chunks: Iterable[Chunk], originals: Iterable[Original] = (
 class Index:
     """Searches an index file. Safe to use from several threads.
 
-    `vectors` adds what is near in meaning; without them words decide.
+    `vectors` adds what is near in meaning; without them words decide. `glossary` knows other words for the same.
     """
 
-    def __init__(self, path: Path, vectors: Vectors | None = None) -> None:
+    def __init__(self, path: Path, vectors: Vectors | None = None, glossary: Glossary | None = None) -> None:
         if not path.is_file():
             raise IntegrityError(f"the knowledge index {path} is missing")
         # immutable: the file is an artifact; SQLite takes no locks and writes nothing beside it.
@@ -127,6 +128,7 @@ class Index:
         self._has_documents = "spans" in columns
         self._chunks = self.count()
         self._vectors = vectors
+        self._glossary = glossary or Glossary()
         self._originals: dict[tuple[str, str], Original | None] = {}
         self._lock = threading.Lock()
 
@@ -150,7 +152,7 @@ class Index:
 
     def lexical(self, query: str, limit: int) -> list[Hit]:
         """The chunks in which the words of `query` stand, by BM25."""
-        match = _match(query)
+        match = _match(query, self._glossary.related(query))
         if not match:
             return []
         rows = self._connection.execute(
@@ -182,7 +184,7 @@ class Index:
         total = sum(weights.values()) or 1.0
         scored = []
         for hit in hits[:DEPTH]:
-            there = {stem(w) for w in content_words(f"{hit.chunk.title} {hit.chunk.text}")}
+            there = self.spoken(f"{hit.chunk.title} {hit.chunk.text}")
             covered = sum(weight for word, weight in weights.items() if word in there) / total
             scored.append(replace(hit, score=hit.similarity + _WORDS_WEIGHT * covered))
         return sorted(scored, key=lambda hit: -hit.score)
@@ -221,13 +223,20 @@ class Index:
         Rare words count for more, by inverse document frequency; a word that stands in no document counts most, so
         a question about something else is seen to be one.
         """
-        there = {stem(w) for h in hits for w in content_words(f"{h.chunk.title} {h.chunk.text}")}
+        there = {w for h in hits for w in self.spoken(f"{h.chunk.title} {h.chunk.text}")}
         total = found = 0.0
         for word in dict.fromkeys(content_words(asked(query))):
             weight = self.rarity(word)
             total += weight
             found += weight * (stem(word) in there)
         return found / total if total else 0.0
+
+    def spoken(self, text: str) -> set[str]:
+        """Stems of the words of a text, and of those that mean the same by the glossary."""
+        found = {stem(w) for w in content_words(text)}
+        for term in self._glossary.related(text):
+            found |= {stem(w) for w in content_words(term)}
+        return found
 
     def rarity(self, word: str) -> float:
         """Inverse document frequency of a word; greatest for one that stands nowhere."""
@@ -241,9 +250,12 @@ class Index:
         self._connection.close()
 
 
-def _match(query: str) -> str:
+def _match(query: str, related: Sequence[str]) -> str:
     plain = asked(query)
     wanted = list(dict.fromkeys(content_words(plain) or words(plain)))[:64]
+    wanted += [w for w in dict.fromkeys(w for term in related[:16] for w in content_words(term)) if w not in wanted][
+        :64
+    ]
     return " OR ".join(f'"{word}"' for word in wanted)
 
 

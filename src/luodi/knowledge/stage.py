@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from luodi.knowledge.chunks import Chunk, chunk_section
+from luodi.knowledge.glossary import Glossary
 from luodi.knowledge.index import INDEX, Original, build
 from luodi.pipeline import Context
 
@@ -15,6 +16,7 @@ class Params(BaseModel):
     sources: list[str]
     words: int = 70
     embedder: str = "none"
+    glossary: list[list[str]] = []
 
 
 def run(ctx: Context) -> None:
@@ -35,6 +37,8 @@ def run(ctx: Context) -> None:
         for d in documents.values()
     )
     count = build(ctx.out / INDEX, chunks, originals)
+    if ctx.params.glossary:
+        Glossary(ctx.params.glossary).save(ctx.out)
     ctx.summary = f"{count:,} chunks of {len(rows):,} sections"
     if ctx.params.embedder != "none":
         from luodi.engine.embed import open_embedder

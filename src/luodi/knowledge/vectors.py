@@ -16,6 +16,7 @@ import numpy as np
 from luodi.engine.embed import Embedder, open_embedder
 from luodi.errors import IntegrityError
 from luodi.knowledge.chunks import Chunk
+from luodi.knowledge.glossary import Glossary
 from luodi.knowledge.index import INDEX, Index
 
 MATRIX = "vectors.npy"
@@ -109,8 +110,8 @@ class Vectors:
 
 
 def open_index(folder: Path) -> Index:
-    """The index in `folder`, with its vectors if it has any. Raises: IntegrityError."""
-    return Index(folder / INDEX, Vectors(folder) if (folder / MATRIX).is_file() else None)
+    """The index in `folder`, with its vectors and its glossary if it has any. Raises: IntegrityError."""
+    return Index(folder / INDEX, Vectors(folder) if (folder / MATRIX).is_file() else None, Glossary.load(folder))
 
 
 def retitled(
