@@ -72,3 +72,13 @@ def test_sources_that_disagree_are_shown_side_by_side(open_house: Any) -> None:
     assert house.rows()[-1].conflicts == 1
     again = asyncio.run(ask(house, "Within how many days may a parcel be returned?")).json()
     assert again["luodi"]["cached"] == "exact" and again["luodi"]["conflicts"] == answer["luodi"]["conflicts"]
+
+
+def test_answers_in_the_words_of_the_documents_ask_no_model(house: Any) -> None:
+    house.gateway.served.options["answers"] = "extracted"
+    told = asyncio.run(ask(house, QUESTION)).json()
+    assert told["luodi"]["kind"] == "extracted" and not house.engine.requests
+    text = told["choices"][0]["message"]["content"]
+    assert text.startswith("A field is required by default. [1]") and "required=False" in text
+    assert told["luodi"]["cost_usd"] == 0 and house.rows()[-1].cost_nano_usd == 0
+    assert asyncio.run(ask(house, "How heavy is a swallow?")).json()["luodi"]["kind"] == "abstained"

@@ -12,7 +12,7 @@ from luodi.knowledge.ground import Checked, check_sentence, strip_citations
 from luodi.knowledge.index import Hit, Index
 from luodi.knowledge.prompt import ABSTAIN
 from luodi.knowledge.sentences import sentences
-from luodi.knowledge.words import content_words, has_chinese, stem
+from luodi.knowledge.words import content_words, count_chinese, has_chinese, stem
 
 Kind = Literal["generated", "extracted", "abstained"]
 MIN_QUESTION_COVERAGE = 0.5  # share of the question that the passages must speak of, or it is not answered from them
@@ -169,10 +169,15 @@ def extract(question: str, hits: Sequence[Hit], dropped: tuple[Checked, ...] = (
     if not hits or question_coverage(question, hits[0]) < MIN_QUESTION_COVERAGE:
         return abstain(question, hits, dropped)
     text = hits[0].chunk.text
-    spans = sentences(text)[:2]
-    quotes = [text[s:e].strip() for s, e in spans] or [text.strip()]
+    spans = [(s, e) for s, e in sentences(text) if _whole(text[s:e])] or sentences(text)
+    quotes = [text[s:e].strip() for s, e in spans[:2]] or [text.strip()]
     kept = [Checked(quote, 0, {"quoted": quote in text}, 1.0, quote) for quote in quotes]
     return _compose("extracted", kept, list(dropped), hits)
+
+
+def _whole(sentence: str) -> bool:
+    """Whether this is a sentence and not a term, a heading or the cell of a table that stands on a line of its own."""
+    return sentence.rstrip()[-1:] in '.!?。！？…"”’)）' or len(sentence.split()) >= 5 or count_chinese(sentence) >= 8
 
 
 def abstain(question: str, hits: Sequence[Hit], dropped: tuple[Checked, ...] = ()) -> Grounded:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from luodi.guard.behaviour import BehaviourPolicy, BehaviourWatch, Seen
-from luodi.guard.behaviour.window import Count, Distinct
+from luodi.guard.behaviour.window import Count, Distinct, Spread
 
 PASSAGES = 1000
 
@@ -108,3 +108,29 @@ def test_distinct_is_near_and_repeats_do_not_count() -> None:
 def test_thresholds_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="order"):
         BehaviourPolicy(alert=0.9)
+
+
+def test_spread_tells_even_draws_from_favoured_ones() -> None:
+    rng, even, favoured = random.Random(0), Spread(100.0, 8192), Spread(100.0, 8192)
+    for _ in range(3000):
+        even.add(1000.0, rng.getrandbits(32) % 500 * 7919)
+        favoured.add(1000.0, min(rng.randrange(500), rng.randrange(500), rng.randrange(500)) * 7919)
+    assert even.value(1000.0, 500)[1] == pytest.approx(1.0, abs=0.15)
+    assert favoured.value(1000.0, 500)[1] > 1.5
+
+
+def test_a_sweep_is_remembered_when_its_day_ends() -> None:
+    spread = Spread(100.0, 8192)
+    for n in range(500):
+        spread.add(1099.0, n * 7919)
+    assert spread.value(1101.0, 500)[0] > 0.9
+    assert spread.value(1190.0, 500)[0] < 0.2
+    assert spread.value(1300.0, 500)[0] == 0.0
+
+
+def test_a_canary_counts_at_once_though_a_decision_was_just_made() -> None:
+    watch = BehaviourWatch()
+    watch.add("k", 1e9, Seen("q"))
+    assert watch.decide("k", 1e9).response == "allow"
+    watch.add("k", 1e9 + 0.1, Seen("q", canary=True))
+    assert watch.decide("k", 1e9 + 0.1).response == "block"

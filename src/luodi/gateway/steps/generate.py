@@ -12,7 +12,7 @@ from luodi.gateway.ledger.prices import Price
 from luodi.gateway.upstream import Order
 from luodi.gateway.upstream.pool import too_long
 from luodi.gateway.upstream.shape import Shape, needs_of
-from luodi.knowledge import Grounded, Grounder, Index, abstain, build_messages, sourced
+from luodi.knowledge import Grounded, Grounder, Index, abstain, build_messages, extract, sourced
 from luodi.knowledge.conflict import note
 
 if TYPE_CHECKING:
@@ -76,6 +76,15 @@ class Generate:
             yield Piece(grounded.text)
             return
         served = call.release
+        if served.options.get("answers") == "extracted":  # word for word, and no model is asked
+            grounded = extract(call.question, call.hits)
+            _fill(outcome, grounded, served.index)
+            outcome.finish, outcome.cost_nano_usd = "stop", 0
+            outcome.first_ms = (time.monotonic() - call.started) * 1000
+            yield Piece(grounded.text)
+            for piece in _disagreements(call, outcome, grounded):
+                yield piece
+            return
         until = call.started + self._gateway.options.deadline_s
         order = Order(build_messages(call.question, call.hits, served.instructions), call.sampling, until=until)
         grounder = Grounder(call.question, call.hits)
@@ -92,9 +101,8 @@ class Generate:
         _fill(outcome, grounded, served.index)
         if rest:
             yield Piece(rest)
-        if call.conflicts and grounded.kind != "abstained":
-            outcome.conflicts = tuple(d.as_dict() for d in call.conflicts)
-            yield Piece(f"\n\n{note(call.conflicts, call.language)}")
+        for piece in _disagreements(call, outcome, grounded):
+            yield piece
 
     async def _embed(self, call: Call, outcome: Outcome) -> AsyncGenerator[Piece, None]:
         outcome.kind = "embedded"
@@ -105,6 +113,14 @@ class Generate:
 async def _nothing() -> AsyncGenerator[Piece, None]:
     return
     yield
+
+
+def _disagreements(call: Call, outcome: Outcome, grounded: Grounded) -> list[Piece]:
+    """A note below the answer, where its sources say different things."""
+    if not call.conflicts or grounded.kind == "abstained":
+        return []
+    outcome.conflicts = tuple(d.as_dict() for d in call.conflicts)
+    return [Piece(f"\n\n{note(call.conflicts, call.language)}")]
 
 
 def _fill(outcome: Outcome, grounded: Grounded, index: Index) -> None:

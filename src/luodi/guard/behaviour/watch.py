@@ -62,6 +62,8 @@ class BehaviourWatch:
     """Remembers counts of the keys seen last. Safe to share between threads; each process has its own.
 
     The score is 1 - Π(1 - weight · strength) over the signals: each adds, none can be made up for by others.
+    Limits: who asks the same question again between others looks like people (one in five hides a sweep), and people
+    who use all passages nearly alike look like a sweep.
     """
 
     def __init__(self, policy: BehaviourPolicy | None = None, *, passages: int = 0) -> None:
