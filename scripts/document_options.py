@@ -13,6 +13,8 @@ from pydantic_core import PydanticUndefined
 from luodi.project.gates import Gate
 from luodi.project.model import (
     BaseModelSource,
+    CategorySpec,
+    CheckSpec,
     Machine,
     ModelSpec,
     Project,
@@ -39,6 +41,8 @@ def parts() -> dict[str, type[BaseModel]]:
                     found[f"{name}.{inner}"] = part.annotation
     found["base"] = BaseModelSource
     return found | {
+        "a check (of guard.checks)": CheckSpec,
+        "a category (of a check)": CategorySpec,
         "a model (of serve.models)": ModelSpec,
         "an upstream (of a model)": UpstreamSpec,
         "a webhook (of serve.webhooks)": WebhookSpec,

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-PARTS = ("personal",)
+PARTS = (
+    "personal",
+    "attacks",
+    "moderation",
+    "speed",
+)
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -26,10 +26,13 @@ def commands() -> list[tuple[list[str], click.Command]]:
     for name in COMMANDS:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
-        found.append(([name], command))
-        if isinstance(command, click.Group):
-            found += [([name, sub], c) for sub, c in command.commands.items()]
+        found += below([name], command)
     return found
+
+
+def below(path: list[str], command: click.Command) -> list[tuple[list[str], click.Command]]:
+    inner = command.commands.items() if isinstance(command, click.Group) else ()
+    return [(path, command), *(each for name, sub in inner for each in below([*path, name], sub))]
 
 
 NAMES = [" ".join(words) for words, _ in commands()]

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from luodi.cli import _hoist, cli
 from luodi.errors import ProjectError
+from luodi.guard.business import read_rules, try_rules
 from luodi.project import Gates, Project
 from luodi.project.reading import read_yaml
 
@@ -97,6 +98,12 @@ def test_documents_name_commands() -> None:
 
 @pytest.mark.parametrize(("page", "block"), blocks("yaml"), ids=lambda v: v.name if isinstance(v, Page) else "")
 def test_a_project_file_is_valid(page: Page, block: Block, tmp_path: Path) -> None:
+    if "rules" in yaml.safe_load(block.text):
+        pytest.importorskip("cel_expr_python")
+        path = tmp_path / "rules.yaml"
+        path.write_text(block.text, "utf-8")
+        assert all(tried.passed for tried in try_rules(read_rules(path)))
+        return
     gates = "gates" in yaml.safe_load(block.text)
     text = block.text if gates or "name" in yaml.safe_load(block.text) else f"name: helpdesk\n{block.text}"
     path = tmp_path / ("gates.yaml" if gates else "luodi.yaml")

@@ -164,6 +164,6 @@ def test_the_steps_in_order(house: Any) -> None:
 
     names = [type(s).__name__ for s in steps(house.gateway)]
     assert names == [
-        "Restore", "Record", "Authenticate", "Choose", "Admit", "Limit", "Label", "GuardStep", "Cache", "Knowledge",
-        "Generate",
+        "Restore", "Record", "Authenticate", "Choose", "Behave", "Admit", "Limit", "Label", "GuardStep", "Cache",
+        "Knowledge", "Generate",
     ]  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from luodi.errors import SourceError
 from luodi.guard import About, Guard, GuardPolicy
 
-pytest.importorskip("ahocorasick")
+pytest.importorskip("ahocorasick_rs")
 from luodi.guard.moderation import CategoryModel, Words
 
 WORDS = Words([("毒品", "A.1.8"), ("种族笑话", "A.2.1"), ("gore", "A.1.6"), ("自残", "A.4.1")], ["禁毒品宣传"])

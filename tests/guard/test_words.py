@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from luodi.errors import SourceError
 
-pytest.importorskip("ahocorasick")
+pytest.importorskip("ahocorasick_rs")
 from luodi.guard.moderation import CATEGORIES, OPENAI, Library, Word, Words, openai_scores, read_library, read_words
 from luodi.guard.moderation.watching import WordWatch
 

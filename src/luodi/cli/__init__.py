@@ -61,13 +61,18 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"luodi.cli.{cmd_name}").command
-        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
-            each.context_class = _Context
+        _in_context(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _in_context(command: click.Command) -> None:
+    command.context_class = _Context
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _in_context(each)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

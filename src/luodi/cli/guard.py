@@ -35,15 +35,15 @@ def train(ctx: click.Context, into: Path | None) -> None:
 
     The folder can be named by guard.model, and then no release trains again.
     """
-    from luodi.evaluate.attacks import train_alone
-    from luodi.project import Loaded
+    from luodi.evaluate.attacks import Params, train_alone
 
     show = show_of(ctx)
-    loaded: Loaded = loaded_of(ctx)
+    loaded = loaded_of(ctx)
     store = store_of(ctx, loaded)
     folder = into or loaded.root / "guard" / "attack-model"
+    params = Params.model_validate(loaded.project.guard.model_dump(include=set(Params.model_fields)))
     report = train_alone(
-        loaded.project.guard, project=loaded.root, downloads=store.folder("downloads"), seed=loaded.project.seed,
+        params, project=loaded.root, downloads=store.folder("downloads"), seed=loaded.project.seed,
         progress=lambda text: None if show.as_json else show.line(text),
     )  # fmt: skip
     report.model.save(folder)
@@ -68,7 +68,7 @@ def try_(ctx: click.Context, text: str, output: bool) -> None:
     show = show_of(ctx)
     loaded = loaded_of(ctx)
     store = store_of(ctx, loaded)
-    live = Registry(store).on(loaded.project.name, "live")
+    live = Registry(store).find(loaded.project.name)
     guard = guard_of(verify(live, store).folder)
     result = guard.check_output(text) if output else guard.check_input(text)
     show.table(
@@ -78,7 +78,8 @@ def try_(ctx: click.Context, text: str, output: bool) -> None:
         [{"check": v.check, "version": v.version, "ran": v.ran, "score": v.score, "threshold": v.threshold,
           "action": v.action, "category": v.category, "detail": v.detail} for v in result.verdicts],
     )  # fmt: skip
-    show.line(result.text or guard.refusal(result, show.language), action=result.action, text=result.text)
+    said = guard.refusal(result, show.language) if result.stops else result.text
+    show.line(said, action=result.action, said=said)
     if result.stops:
         ctx.exit(1)
 
@@ -89,7 +90,7 @@ def words() -> None:
 
 
 @words.command(name="import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--category", default="", help="Of words that name none, e.g. A.1.8.")
 @click.pass_context
 def import_(ctx: click.Context, files: tuple[Path, ...], category: str) -> None:

@@ -70,6 +70,7 @@ class Call:
     language: Literal["en", "zh"] = "en"
     served: Served | None = None
     experiment: dict[str, Any] = field(default_factory=dict)
+    behaviour: dict[str, Any] = field(default_factory=dict)  # of the key, where it stands out
     hold: Hold | None = None
     personal: bool = False  # whether the guard found personal data in it
     judged: tuple[GuardResult, ...] = ()  # of each text of a moderation

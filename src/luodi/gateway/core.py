@@ -25,8 +25,10 @@ from luodi.gateway.pseudonyms import Pseudonyms, keep_rows
 from luodi.gateway.served import Served
 from luodi.gateway.steps import chain, steps
 from luodi.gateway.steps.admit import Admission
+from luodi.gateway.steps.behave import tell
 from luodi.gateway.steps.record import Record
 from luodi.gateway.upstream import Pool
+from luodi.guard.behaviour import BehaviourPolicy, BehaviourWatch
 from luodi.knowledge import language_of
 from luodi.store import Store
 from luodi.store.audit import Sealer
@@ -62,6 +64,7 @@ class Gateway:
                 "review": queue,
                 "vault": keep_rows,
                 "alert": alerts,
+                "behaviour": tell,
             },
             durable=frozenset({"settle"}),
             load=lambda: self.admission.running,
@@ -73,6 +76,8 @@ class Gateway:
         self.answers = open_answers(store, self.writer, options)
         self.shadows = Shadows(self)
         self.unsettled: deque[tuple[Call, Settlement]] = deque(maxlen=8192)
+        wanted = {k: v for k, v in options.behaviour.items() if k != "act"}
+        self.behaviour = BehaviourWatch(BehaviourPolicy(**wanted))
         self.record = Record(self)
         self._run = chain(steps(self))
 

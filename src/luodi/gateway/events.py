@@ -10,6 +10,7 @@ not sent any more.
     review.waiting        record, reason: an answer waits for a person
     key.revoked           key
     breaker.opened        pool, upstream, model: a worker leaves an upstream alone for a while
+    key.behaviour         subject, response, score, reasons: a key stands out by what it asks
     guard.alert           record, check, category: a check found what the policy wants to be told of
     ping                  webhook: `luodi webhook test`
 """
@@ -30,7 +31,7 @@ from luodi.store.tx import Tx, tx_of
 
 EventKind = Literal[
     "budget.reached", "release.rolled_back", "review.waiting", "key.revoked", "breaker.opened", "guard.alert",
-    "ping",
+    "key.behaviour", "ping",
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(EventKind)
 LARGEST = 20_000  # bytes of an event, as the Standard Webhooks specification recommends

@@ -107,6 +107,11 @@ class ApiKeys:
             self._log(connection, actor, "key.rotated", key_id, overlap_s=int(overlap_s))
         return secret
 
+    def forgiven(self, key_id: str, *, actor: str = "") -> None:
+        """Write down that a key that was held back was let go on."""
+        with self._store.database.begin() as connection:
+            self._log(connection, actor, "key.forgiven", key_id)
+
     def revoke(self, key_id: str, *, actor: str = "", tell: bool = True) -> None:
         """Refuse a key from now on. `tell` says whether webhooks are told.
 

@@ -38,6 +38,8 @@ class GatewayOptions:
     tools: tuple[dict[str, Any], ...] = ()
     mcp: bool = False
     mcp_hosts: tuple[str, ...] = ()
+    behaviour: dict[str, Any] = field(default_factory=lambda: {"act": "alert"})
+    rules: str = ""  # file of business rules that hold instead of the release's
     outside_plain: bool = False  # whether webhooks and tools of other machines may be called without TLS
 
     @classmethod
@@ -56,5 +58,7 @@ class GatewayOptions:
             tools=tuple(
                 t.model_dump(mode="json") | {"openapi": str((folder or Path.cwd()) / t.openapi)} for t in serve.tools
             ),
+            rules=str((folder or Path.cwd()) / serve.rules) if serve.rules else "",
+            behaviour=serve.behaviour.model_dump(mode="json"),
             mcp=serve.mcp, mcp_hosts=tuple(serve.mcp_hosts), outside_plain=serve.privacy == "any",
         )  # fmt: skip

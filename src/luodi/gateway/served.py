@@ -60,6 +60,11 @@ class Served:
         self.users -= 1
 
     @property
+    def passages(self) -> int:
+        """How many passages its documents have."""
+        return self.index.size
+
+    @property
     def name(self) -> str:
         return self.release.partition("@")[0]
 
@@ -138,9 +143,7 @@ def _other_pools(options: dict[str, Any]) -> dict[str, Pool]:
     return pools
 
 
-def open_guard(
-    folder: Path | None, policy: dict[str, Any], instructions: str, override: Path | None = None
-) -> Guard:
+def open_guard(folder: Path | None, policy: dict[str, Any], instructions: str, override: Path | None = None) -> Guard:
     """The guard of a release, with the parts that lie in `folder`.
 
     Args:
@@ -214,8 +217,11 @@ def open_served(
     )
 
 
-def open_release(verified: Verified, **changes: Any) -> Served:
-    """Open a release that was verified. `changes` override options of serving, e.g. engine or threads."""
+def open_release(verified: Verified, *, rules: Path | None = None, **changes: Any) -> Served:
+    """Open a release that was verified. `changes` override options of serving, e.g. engine or threads.
+
+    `rules` are business rules that hold instead of the release's own.
+    """
     folder = verified.folder
     options = json.loads((folder / "serve.json").read_bytes()) | {k: v for k, v in changes.items() if v is not None}
     return open_served(
@@ -230,5 +236,5 @@ def open_release(verified: Verified, **changes: Any) -> Served:
         passport=verified.passport,
         route=folder / "routes" / ROUTE,
         confidence=folder / "confidence" / CONFIDENCE,
-        rules=Path(changes["rules"]) if changes.get("rules") else None,
+        rules=rules,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 from pathlib import Path
 
@@ -17,16 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luodi.errors import SourceError, require
+from luodi.guard.attack_records import as_record
 from luodi.guard.features import BUCKETS, WINDOW, Grams, grams
 from luodi.guard.normalise import normalise, views
 
 _FORMAT = 1
+_FIELDS = ("bias", "spread", "slope", "offset", "threshold", "version", "conversation")
 _HELD_OUT = 0.2
 _HIDDEN_WEIGHT = 0.3  # of an attack put into benign text, beside 1 for the attack alone
 # A document joined at random meets every odd text of every source; one of a single source does not. Five times
 # the share of false positives on joined ones came to 1 % or less on real documentation.
 _HARDER = 5.0
 _DOCUMENTS = 400  # joined of held-out benign texts, to see how high the worst window of one gets
+_TALKS, _TURNS = 400, 10  # conversations made of held-out benign texts, and the turns of each
+_TURN = 160  # characters of a turn at most: what is written in chats is short, and riskier than prose
 _DOCUMENT = 2_500  # characters of each
 _READ = 200_000  # characters of one text that are judged
 
@@ -42,6 +46,7 @@ class AttackModel:
         slope, offset: Platt scaling, score = 1 / (1 + exp(-(slope * margin + offset))).
         threshold: score that the wanted share of held-out benign texts stays under.
         version: format and digest of the weights, for the verdict.
+        conversation: the same of `conversation.Risk` over ten benign turns; 0 where it was not measured.
     """
 
     weights: NDArray[np.float32]
@@ -51,6 +56,7 @@ class AttackModel:
     offset: float
     threshold: float
     version: str
+    conversation: float = 0.0
 
     @staticmethod
     def train(
@@ -95,7 +101,8 @@ class AttackModel:
         threshold = max(0.5, float(np.nextafter(quantile, 1.0)))
         benign_texts = [texts[place] for place in np.flatnonzero(held & (marks == 0)).tolist()]
         spread = raw._excess(benign_texts, margins[marks[held] == 0], benign_quantile, seed)
-        return AttackModel(weights, raw.bias, spread, slope, offset, threshold, _version(weights))
+        model = AttackModel(weights, raw.bias, spread, slope, offset, threshold, _version(weights))
+        return replace(model, conversation=model._talk(benign_texts, benign_quantile, seed))
 
     def score(self, text: str) -> float:
         """How much `text` reads like an attack, 0 to 1: the worst window of the text and of its decodings."""
@@ -112,8 +119,9 @@ class AttackModel:
         return max(self._worst(grams(view)) for view in views(text[:_READ]))
 
     def _worst(self, found: Grams) -> float:
-        margins = [float(self.weights[buckets] @ values) for buckets, values in found.each_window()]
-        return max(margins) + self.bias - self.spread * log(len(margins))
+        windows = found.all_windows()
+        worst = float(windows.margins(self.weights).max())
+        return worst + self.bias - (self.spread * log(windows.count) if windows.count > 1 else 0.0)
 
     def _excess(self, benign: list[str], margins: NDArray[np.float64], quantile: float, seed: int) -> float:
         """The spread that gives benign documents the margin at their quantile that single texts have at it."""
@@ -131,11 +139,24 @@ class AttackModel:
         excess = np.quantile(worst, max(0.0, 1.0 - _HARDER * (1.0 - quantile))) - np.quantile(margins, quantile)
         return max(0.0, float(excess) / log(windows))
 
+    def _talk(self, benign: list[str], quantile: float, seed: int) -> float:
+        """The risk that benign conversations stay under from their first turn to their last; at least 0.5."""
+        from luodi.guard.conversation import Risk
+
+        rng, risk = np.random.default_rng(seed), Risk(self)
+        # a turn that is refused by itself is no part of a conversation that goes on
+        turns = [text for text in benign if len(text) <= _TURN and self.score(text) < self.threshold] or benign
+        scores = []
+        for _ in range(_TALKS):
+            talk = [turns[int(at)] for at in rng.integers(len(turns), size=_TURNS)]
+            scores.append(max(risk.score(talk[:n], risk.one(talk[n - 1])) for n in range(2, _TURNS + 1)))
+        return max(0.5, float(np.nextafter(np.quantile(scores, quantile, method="higher"), 1.0)))
+
     def save(self, folder: Path) -> None:
         """Write `weights.npy` and `model.json` into `folder`, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "weights.npy", self.weights, allow_pickle=False)
-        fields = {name: getattr(self, name) for name in ("bias", "spread", "slope", "offset", "threshold", "version")}
+        fields = {name: getattr(self, name) for name in _FIELDS}
         (folder / "model.json").write_text(json.dumps({"format": _FORMAT, **fields}, indent=1) + "\n", "utf-8")
 
     @staticmethod
@@ -193,6 +214,11 @@ def _hidden(texts: Sequence[str], marks: NDArray[np.int64], seed: int) -> tuple[
                 around = around[start : start + size]
                 cut = int(rng.integers(len(around) + 1))
                 out.append(f"{around[:cut]} {inside} {around[cut:]}")
+            # and as one value of a record, as tools and mail bring it
+            values = [benign[int(rng.integers(len(benign)))][:80] for _ in range(4)]
+            place = int(rng.integers(len(values) + 1))
+            for inside in (text, benign[int(rng.integers(len(benign)))][:WINDOW]):
+                out.append(as_record([*values[:place], inside, *values[place:]], rng))
     return out, np.tile(np.array([1, 0], dtype=np.int64), len(out) // 2)
 
 

@@ -192,7 +192,6 @@ class Base:
     needs_threshold: ClassVar[bool] = False
     last_only: ClassVar[bool] = False
     default: ClassVar[CheckPolicy] = CheckPolicy()
-    version: str = ""
 
     def watch(self, about: About, editing: Editing) -> Watch | None:
         return None

@@ -29,9 +29,9 @@ _LOOKALIKES = str.maketrans(
     "abekmhopctyxijsdhlqwgyabeikvoptuxwc",
 )
 _MIXED = re.compile(r"(?<![a-z])[a-z]{0,40}[а-яіјѕԁһӏԛԝα-ωϲɡ][a-zа-яіјѕԁһӏԛԝα-ωϲɡ]{0,80}")
-_SPACE = re.compile(r"\s+")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
-_LEET_SIGN = re.compile(r"[013457@$!|]")
+_AROUND = 150  # characters read before and behind a word in leetspeak
+_TOUCHING = re.compile(r"[a-z][013457@$!|]|[013457@$!|][a-z]")
 _LEET_WORD = re.compile(r"(?<![a-z0-9@$!|])(?=[013457@$!|]{0,30}[a-z])[a-z013457@$!|]{3,40}(?![a-z0-9@$])")
 _SPELLED = re.compile(r"(?<![^\W_])(?:[a-z][ ._*-]){3,80}[a-z](?![^\W_])")
 
@@ -42,14 +42,20 @@ _BINARY = re.compile(r"(?<![01])(?:[01]{8} ?){6,4000}")
 _ESCAPE = re.compile(r"(?:%|\\x|\\u00)([0-9A-Fa-f]{2})")
 _ENTITY = re.compile(r"&#x?[0-9A-Fa-f]{2,6};")
 _OVERRIDE = re.compile("\u202e([^\u202c\n]{1,4000})")
-_ROT13_HINT = re.compile(r"\b(?:vtaber|cerivbhf|vafgehpgvbaf?|flfgrz|cebzcg|qvfertneq|sbetrg|erirny|onfr|lbhe|gur)\b")
+_PLAIN_HINT = re.compile(r"\b(?:the|and|to|of|you|your|is|in|for|that|with|all|it|what|how|me)\b")
+_ROT13_HINT = re.compile(
+    r"\b(?:vtaber|cerivbhf|vafgehpgvbaf?|flfgrz|cebzcg|qvfertneq|sbetrg|erirny|onfr|lbhe|gur|naq|lbh|zr|gb|nyy|bs"
+    r"|nafjre|gryy|jvgubhg|ehyrf|npg|nf|vf|va|jung|ubj|sbe|gung|vg|jvgu|fubj|cevag)\b"
+)
 
 
+_BINARY_RUN = re.compile("[01]{8} ?[01]{8}")
 _HEX_RUN = re.compile(r"(?:[0-9A-Fa-f]{2}[ :]?){8}")
-_HINTS = (
-    "vtaber", "cerivbhf", "vafgehpgvba", "flfgrz", "cebzcg", "qvfertneq", "sbetrg", "erirny", "onfr", "lbhe", "gur",
-    "snoitcurtsni", "metsys", "tpmorp", "erongi", "suoiverp",
+_ROT13 = (
+    "vtaber", "cerivbhf", "vafgehpgvba", "flfgrz", "cebzcg", "qvfertneq", "sbetrg", "erirny", "onfr", "lbhe", "gur ",
+    "naq ", "lbh", " bs ", " gb ", " va ", "jung", "ubj ", " vf ", " zr ", " nyy ", "nafjre",
 )  # fmt: skip
+_REVERSED = ("snoitcurtsni", "metsys", "tpmorp", "erongi", "suoiverp")
 
 
 def _may_hold_code(text: str) -> bool:
@@ -59,7 +65,7 @@ def _may_hold_code(text: str) -> bool:
     if "&#" in text or "\u202e" in text:
         return True
     low = text.lower()
-    return any(hint in low for hint in _HINTS)
+    return any(hint in low for hint in (*_ROT13, *_REVERSED))
 
 
 def normalise(text: str) -> str:
@@ -75,7 +81,7 @@ def normalise(text: str) -> str:
     text = text.lower()
     if not text.isascii():
         text = _MIXED.sub(lambda word: _fold(word[0]), text)
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def _fold(word: str) -> str:
@@ -85,9 +91,29 @@ def _fold(word: str) -> str:
 def unleet(normal: str) -> str:
     """`normal` with leetspeak words spelled out and s p a c e d letters joined; itself if there are none."""
     out = normal
-    if _LEET_SIGN.search(normal):
+    if len(_TOUCHING.findall(normal)) >= (2 if len(normal) > 2 * _AROUND else 1):
         out = _LEET_WORD.sub(lambda word: word[0] if word[0].isalpha() else word[0].translate(_LEET), normal)
+        if len(normal) > 2 * _AROUND:
+            # of a long text only what stands around such words is read again; one alone is utf8 or python3
+            out = _around(normal, out)
     return _SPELLED.sub(lambda word: re.sub(r"[ ._*-]", "", word[0]), out)
+
+
+def _around(normal: str, out: str) -> str:
+    """The parts of `out` that differ from `normal`, which has the same length, with what stands around them."""
+    parts: list[list[int]] = []
+    changed = 0
+    for word in _LEET_WORD.finditer(normal):
+        start, end = word.span()
+        if normal[start:end] != out[start:end]:
+            changed += 1
+            if parts and start - parts[-1][1] <= _AROUND:
+                parts[-1][1] = end
+            else:
+                parts.append([start, end])
+    if changed < 2:
+        return normal
+    return " ".join(out[max(0, start - _AROUND) : end + _AROUND] for start, end in parts)
 
 
 def _readable(raw: bytes) -> str | None:
@@ -102,7 +128,8 @@ def _readable(raw: bytes) -> str | None:
 
 
 def _decode(text: str) -> Iterator[str]:
-    for found in _BASE64.finditer(text):
+    long = " ".join([word for word in text.split() if len(word) >= 16])
+    for found in _BASE64.finditer(long):
         run = found[0].rstrip("=").replace("-", "+").replace("_", "/")
         try:
             raw = base64.b64decode(run[: len(run) - (len(run) % 4 == 1)] + "=" * (-len(run) % 4))
@@ -110,11 +137,12 @@ def _decode(text: str) -> Iterator[str]:
             continue
         if plain := _readable(raw):
             yield plain
-    for found in _HEX.finditer(text):
-        run = re.sub("^0x|[ :]", "", found[0])
-        if plain := _readable(bytes.fromhex(run)):
-            yield plain
-    for found in _BASE32.finditer(text):
+    if _HEX_RUN.search(text):
+        for found in _HEX.finditer(text):
+            run = re.sub("^0x|[ :]", "", found[0])
+            if plain := _readable(bytes.fromhex(run)):
+                yield plain
+    for found in _BASE32.finditer(long):
         run = found[0].rstrip("=")
         try:
             raw = base64.b32decode(run + "=" * (-len(run) % 8))
@@ -122,19 +150,21 @@ def _decode(text: str) -> Iterator[str]:
             continue
         if plain := _readable(raw):
             yield plain
-    for found in _BINARY.finditer(text):
-        run = found[0].replace(" ", "")
-        if plain := _readable(int(run, 2).to_bytes(len(run) // 8, "big")):
-            yield plain
-    if len(_ESCAPE.findall(text)) >= 8:
+    if _BINARY_RUN.search(text):
+        for found in _BINARY.finditer(text):
+            run = found[0].replace(" ", "")
+            if plain := _readable(int(run, 2).to_bytes(len(run) // 8, "big")):
+                yield plain
+    if ("%" in text or "\\" in text) and len(_ESCAPE.findall(text)) >= 8:
         yield unquote(_ESCAPE.sub(r"%\1", text), errors="replace")
-    if len(_ENTITY.findall(text)) >= 8:
+    if "&#" in text and len(_ENTITY.findall(text)) >= 8:
         yield unescape(text)
     if "\u202e" in text:  # what follows is shown from right to left, and so is read the other way round
         yield _OVERRIDE.sub(lambda run: run[1][::-1], text)
-    if len(_ROT13_HINT.findall(text.lower())) >= 2:
+    low = text.lower()
+    if any(hint in low for hint in _ROT13) and len(_ROT13_HINT.findall(low)) > len(_PLAIN_HINT.findall(low)):
         yield codecs.decode(text, "rot13")
-    if len(text) <= 4000 and re.search(r"snoitcurtsni|metsys|tpmorp|erongi|suoiverp", text.lower()):
+    if len(text) <= 4000 and any(hint in low for hint in _REVERSED):
         yield text[::-1]
 
 

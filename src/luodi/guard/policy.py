@@ -72,6 +72,20 @@ class CheckPolicy(_Frozen):
         return None
 
 
+class TransformerPolicy(_Frozen):
+    """The transformer behind the linear model.
+
+    Attributes:
+        folder: where the classifier lies; "" for none.
+        band: scores of the linear model between which it is asked.
+        budget_ms: that one text may take; see `checks.transformer`.
+    """
+
+    folder: str = ""
+    band: tuple[float, float] = (0.02, 0.95)
+    budget_ms: float = Field(default=200.0, gt=0.0)
+
+
 class GuardPolicy(_Frozen):
     """The checks at each of the three doors, and how each is decided.
 
@@ -80,6 +94,7 @@ class GuardPolicy(_Frozen):
             results, and on what the model answers; in this order.
         checks: by name; one that is not named is decided as it is by default. The name may also stand beside `input`.
         privacy: what becomes of each type of personal data.
+        transformer: the classifier that is asked where the linear model is not sure.
     """
 
     input: tuple[str, ...] = ("personal", "rules", "injection")
@@ -87,6 +102,7 @@ class GuardPolicy(_Frozen):
     output: tuple[str, ...] = ("personal", "leak")
     checks: dict[str, CheckPolicy] = {}
     privacy: PrivacyPolicy = PrivacyPolicy()
+    transformer: TransformerPolicy = TransformerPolicy()
 
     @model_validator(mode="before")
     @classmethod
@@ -141,11 +157,13 @@ def compile_policy(section: Mapping[str, Any], parts: Collection[str], privacy: 
     """
     names = ("names",) if privacy.engines else ()
     moderation = ("moderation",) if "moderation" in parts else ()
+    folder = str(section.get("transformer") or "")
+    transformer = ("transformer",) if folder else ()
     business = ("business",) if "business" in parts else ()
     conversation = ("conversation",) if "injection" in parts else ()
     doors = {
-        "input": (*names, "personal", "rules", "injection", *conversation, *moderation, *business),
-        "untrusted": (*names, "personal", "rules", "injection"),
+        "input": (*names, "personal", "rules", "injection", *transformer, *conversation, *moderation, *business),
+        "untrusted": (*names, "personal", "rules", "injection", *transformer),
         "output": (*moderation, *business, "personal", "leak", "disclosure", "repetition"),
     }
     doors |= {door: tuple(section[door]) for door in DOORS if section.get(door)}
@@ -153,7 +171,9 @@ def compile_policy(section: Mapping[str, Any], parts: Collection[str], privacy: 
     if "injection" not in parts:
         # recorded as not run on every call, and counted in guard_checks_ran; it does not refuse every call
         checks.setdefault("injection", {"on_missing": "allow"})
-    return GuardPolicy.model_validate({**doors, "checks": checks, "privacy": privacy})
+    return GuardPolicy.model_validate(
+        {**doors, "checks": checks, "privacy": privacy, "transformer": {"folder": folder}}
+    )
 
 
 def default_policy(has_detector: bool) -> GuardPolicy:

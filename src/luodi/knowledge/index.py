@@ -243,6 +243,11 @@ class Index:
         row = self._connection.execute("SELECT count(*) FROM words WHERE words MATCH ?", (f'"{word}"',)).fetchone()
         return math.log((self._chunks + 1) / (int(row[0]) + 0.5))
 
+    @property
+    def size(self) -> int:
+        """Chunks, counted once."""
+        return self._chunks
+
     def count(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM chunk").fetchone()[0])
 

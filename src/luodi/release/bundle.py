@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from luodi.guard import GuardPolicy, default_policy
+from luodi.guard.policy import compile_policy
 from luodi.guard.privacy import PrivacyPolicy
 from luodi.guard.training_text import TrainingText
 from luodi.knowledge import DEFAULT_PROMPT
@@ -55,8 +55,7 @@ def run(ctx: Context) -> None:
     """Inputs: the parts, and the stages that the passport tells of. Registers the release in `ctx.store`."""
     store = ctx.store
     p: Params = ctx.params
-    detector = (ctx.inputs["guard"] / "attack-model").is_dir()
-    policy = p.policy or {"guard": _guard(detector, p.personal).model_dump(mode="json")}
+    policy = p.policy or {"guard": _policy(ctx)}
     verdicts = ctx.json("gates", "verdicts.json")
     registry = Registry(store)
     version = registry.next_version(p.name)
@@ -101,15 +100,14 @@ def run(ctx: Context) -> None:
     ctx.summary = f"{p.name}@{version} · {where} · {len(files)} parts, {size:.0f} MB, signed by {store.keys.owner()}"
 
 
-def _guard(detector: bool, personal: dict[str, Any]) -> GuardPolicy:
-    """The default policy with the project's personal data, and what is only told of answers."""
-    policy, privacy = default_policy(detector), PrivacyPolicy.model_validate(personal)
-    names = ("names",) if privacy.engines else ()
-    return GuardPolicy.model_validate(
-        policy.model_dump()
-        | {"privacy": privacy, "input": (*names, *policy.input), "untrusted": (*names, *policy.untrusted)}
-        | {"output": (*policy.output, "disclosure", "repetition")}
-    )
+def _policy(ctx: Context) -> dict[str, Any]:
+    """What the project says of its guard, for the parts that the release has."""
+    guard = ctx.inputs["guard"]
+    has = {"attack-model": "injection", "categories": "moderation", "words": "moderation", "rules.yaml": "business"}
+    parts = {part for name, part in has.items() if (guard / name).exists()}
+    p: Params = ctx.params
+    privacy = PrivacyPolicy.model_validate(p.personal)
+    return compile_policy(p.project.get("guard") or {}, parts, privacy).model_dump(mode="json")
 
 
 def _copy_parts(ctx: Context) -> None:
@@ -125,15 +123,17 @@ def _copy_parts(ctx: Context) -> None:
     for pattern in _WEIGHTS:
         for path in sorted(ctx.inputs["model"].glob(pattern)):
             copy(path, ctx.out / "weights" / path.name)
-    for file in ("index.sqlite", "vectors.npy", "vectors.json"):
+    for file in ("index.sqlite", "vectors.npy", "vectors.json", "glossary.json"):
         if (ctx.inputs["index"] / file).is_file():
             copy(ctx.inputs["index"] / file, ctx.out / "index" / file)
+    if (ctx.inputs["guard"] / "rules.yaml").is_file():
+        copy(ctx.inputs["guard"] / "rules.yaml", ctx.out / "guard" / "rules.yaml")
     if "confidence" in ctx.inputs:
         copy(ctx.inputs["confidence"] / "confidence.json", ctx.out / "confidence" / "confidence.json")
     if "routes" in ctx.inputs:
         copy(ctx.inputs["routes"] / "route.json", ctx.out / "routes" / "route.json")
     for folder, target in (
-        (ctx.inputs["guard"] / "attack-model", "guard/attack-model"),
+        *((ctx.inputs["guard"] / name, f"guard/{name}") for name in ("attack-model", "categories", "words")),
         (ctx.inputs["cards"], "cards"),
     ):
         for path in sorted(folder.glob("*")) if folder.is_dir() else ():

@@ -30,6 +30,7 @@ _DISPOSED = {
     "mask": "masked", "drop": "sections with any are dropped", "pseudonym": "replaced by pseudonyms",
     "keep": "kept, but for the types that the project names",
 }  # fmt: skip
+_GUARD = {"train", "test", "category_data", "model", "words", "rules"}
 _MEASURED = (
     "collect", "clean", "scrub", "deduplicate", "pairs", "base", "train", "compress", "answers", "parity", "safety",
     "acceptance", "confidence",
@@ -46,10 +47,19 @@ def _documents(loaded: Loaded) -> list[Source]:
     return [s for s in loaded.project.knowledge if not s.source.startswith("knowledge:")]
 
 
+def _guard_files(loaded: Loaded) -> list[Source]:
+    """The project's own files for the guard, as far as they are there."""
+    from luodi.project import Source
+
+    guard = loaded.project.guard
+    paths = [path for path in (guard.words, guard.rules, guard.model) if path and (loaded.root / path).exists()]
+    return [Source(source=f"file:{path}") for path in paths]
+
+
 def _data(loaded: Loaded) -> list[Stage]:
     project, root = loaded.project, loaded.root
     documents = _documents(loaded)
-    attack_sources = [*project.guard.train, *project.guard.test]
+    attack_sources = [*project.guard.train, *project.guard.test, *project.guard.category_data]
     return [
         Stage(
             "collect",
@@ -91,10 +101,10 @@ def _data(loaded: Loaded) -> list[Stage]:
         Stage(
             "guard",
             "luodi.evaluate.attacks:run",
-            {"train": project.guard.train, "test": project.guard.test},
+            project.guard.model_dump(mode="json", include=_GUARD),
             {"rows": "deduplicate"},
-            ("scikit-learn", "numpy"),
-            lambda: fingerprint(attack_sources, root),
+            ("scikit-learn", "numpy", "ahocorasick-rs", "cel-expr-python"),
+            lambda: fingerprint([*attack_sources, *_guard_files(loaded)], root),
         ),
     ]
 
@@ -136,7 +146,7 @@ def _picks(loaded: Loaded) -> dict[str, str]:
 
 
 def _serve_options(loaded: Loaded) -> dict[str, Any]:
-    names = ("engine", "pick", "threads", "privacy", "passages", "max_answer_tokens", "machine_usd_hour")
+    names = ("engine", "pick", "threads", "privacy", "answers", "passages", "max_answer_tokens", "machine_usd_hour")
     return {name: getattr(loaded.project.serve, name) for name in names} | {
         "withhold": loaded.project.confidence.withhold
     }

@@ -28,6 +28,7 @@ MAY = {
     "GET /admin/keys": "admin operator",
     "POST /admin/keys": "admin operator",
     "POST /admin/keys/{key}/rotate": "admin operator",
+    "POST /admin/keys/{key}/forgive": "admin operator",
     "DELETE /admin/keys/{key}": "admin operator",
     "GET /admin/limits": "admin operator",
     "GET /admin/limits/{scope:path}": "admin operator",

@@ -43,6 +43,7 @@ def test_every_change_is_found_in_the_log(desk: Any) -> None:
     changed("person.password", "person:anna", "PUT", "/admin/people/anna/password", {"password": PASSWORD + "!"})
     made = changed("key.made", "", "POST", "/admin/keys", {"owner": "shop", "team": "shop", "days": 30})
     changed("key.rotated", made["id"], "POST", f"/admin/keys/{made['id']}/rotate")
+    changed("key.forgiven", made["id"], "POST", f"/admin/keys/{made['id']}/forgive")
     changed("key.revoked", made["id"], "DELETE", f"/admin/keys/{made['id']}")
     changed("limits.set", "project", "PUT", "/admin/limits/project", {"requests_minute": 1000})
     tiny_release(store)

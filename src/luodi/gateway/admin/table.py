@@ -100,6 +100,8 @@ TABLE: tuple[Entry, ...] = (
            log=("key.made",)),
     _entry("POST", "/admin/keys/{key}/rotate", OPERATE, keys.rotate, "Give a key a new secret", body=keys.Rotate,
            log=("key.rotated",)),
+    _entry("POST", "/admin/keys/{key}/forgive", OPERATE, keys.forgive, "Let a key go on that was held back",
+           log=("key.forgiven",)),
     _entry("DELETE", "/admin/keys/{key}", OPERATE, keys.revoke, "Refuse a key from now on", log=("key.revoked",)),
 
     _entry("GET", "/admin/limits", OPERATE, budgets.ls, "Limits of all keys, teams and the project"),

@@ -4,6 +4,7 @@ restore       out: values behind pseudonyms come back, for the caller that gave 
 record        on the way out: what became of the call, settled and durable before the caller is told it is done
 authenticate  who calls
 choose        which release serves this caller
+behave        how the key behaves over time; not in the list where the project turns it off
 review        out: an answer for which too little speaks waits for a person; not in the list where the policy asks none
 admit         how many calls run at once, and who waits
 limit         requests, tokens and money: the worst case is held
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from luodi.gateway.call import Call, Next, Reply, Step
 from luodi.gateway.steps.admit import Admit
 from luodi.gateway.steps.authenticate import Authenticate
+from luodi.gateway.steps.behave import Behave
 from luodi.gateway.steps.cache import Cache
 from luodi.gateway.steps.choose import Choose
 from luodi.gateway.steps.generate import Generate
@@ -42,6 +44,7 @@ def steps(gateway: Gateway) -> list[Step]:
         gateway.record,
         Authenticate(gateway),
         Choose(gateway),
+        *([Behave(gateway)] if gateway.options.behaviour.get("act") != "off" else []),
         *([Review(gateway)] if gateway.options.review_below > 0 else []),
         Admit(gateway),
         Limit(gateway),

@@ -178,6 +178,7 @@ def _body(call: Call, o: Outcome) -> dict[str, Any]:
         "cached": o.cached,
         "route": _whole(o.route),
         "experiment": call.experiment,
+        "behaviour": _whole(call.behaviour),
         "verdicts": [
             {"check": v.check, "version": v.version, "ran": v.ran, "score_micro": round(v.score * 1e6),
              "threshold_micro": round(v.threshold * 1e6), "category": v.category, "action": v.action,

@@ -71,7 +71,7 @@ def _result(judged: GuardResult) -> dict[str, Any]:
         "luodi": {
             "action": judged.action,
             "checks_not_run": [v.check for v in judged.verdicts if not v.ran],
-            "names": {name: {"en": CATEGORIES[name].en, "zh": CATEGORIES[name].zh} for name in scores if name in CATEGORIES},
+            "names": {n: {"en": c.en, "zh": c.zh} for n, c in CATEGORIES.items() if n in scores},
         },
     }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from luodi.guard.check import Check
 from luodi.guard.checks.business import Business
+from luodi.guard.checks.conversation import Conversation
 from luodi.guard.checks.disclosed import Disclosed
 from luodi.guard.checks.injection import Injection
 from luodi.guard.checks.known import Known
@@ -21,15 +22,17 @@ from luodi.guard.checks.moderated import Moderated
 from luodi.guard.checks.names import Names
 from luodi.guard.checks.personal import Personal
 from luodi.guard.checks.repeated import Repeated
+from luodi.guard.checks.transformer import Transformer
 
 if TYPE_CHECKING:
     from luodi.guard.attacks import AttackModel
     from luodi.guard.business import LiveRules, Rules
+    from luodi.guard.deep import DeepModel
     from luodi.guard.moderation import CategoryModel, Words
     from luodi.guard.policy import GuardPolicy
     from luodi.guard.training_text import TrainingText
 
-OWN = (Personal, Known, Injection, Leaked, Disclosed, Repeated, Names, Business, Moderated)
+OWN = (Personal, Known, Injection, Leaked, Disclosed, Repeated, Names, Business, Moderated, Conversation, Transformer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Parts:
         training: index of what the model learnt.
         rules: business rules.
         words: library of words for moderation.
+        transformer: a classifier instead of that in the policy's folder.
         categories: model of the categories of moderation.
     """
 
@@ -53,6 +57,7 @@ class Parts:
     rules: Rules | LiveRules | None = None
     words: Words | None = None
     categories: CategoryModel | None = None
+    transformer: DeepModel | None = None
 
 
 @cache

@@ -65,11 +65,11 @@ class Words:
     """An automaton over words with their categories, and phrases in which they are harmless. Safe between threads.
 
     Raises:
-        MissingExtraError: pyahocorasick is not installed.
+        MissingExtraError: ahocorasick-rs is not installed.
     """
 
     def __init__(self, words: Iterable[tuple[str, str]], allowed: Iterable[str] = ()) -> None:
-        ahocorasick = require("ahocorasick", extra="moderation")
+        library = require("ahocorasick_rs", extra="moderation")
         entries: dict[str, list[tuple[str, int]]] = {}
         digest = hashlib.sha256()
         for text, category in [*words, *((phrase, ALLOW) for phrase in allowed)]:
@@ -79,18 +79,21 @@ class Words:
                 known = entries.setdefault(normal, [])
                 if (category, parts) not in known:
                     known.append((category, parts))
-        self._machine: Any = ahocorasick.Automaton()
+        self._words = sorted(entries)
+        self._kinds = [tuple(entries[normal]) for normal in self._words]
+        self._machine: Any = library.AhoCorasick(
+            self._words, implementation=library.Implementation.ContiguousNFA, store_patterns=False
+        )
+        # what a word may begin with, to know where text could still become one
+        self._prefixes = {normal[:size] for normal in self._words for size in range(1, len(normal) + 1)}
         for normal, kinds in sorted(entries.items()):
-            self._machine.add_word(normal, (len(normal), _latin(normal), tuple(kinds)))
             digest.update(f"{normal}\t{kinds}\n".encode("utf-8", "surrogatepass"))
         self._empty = not entries
-        if entries:
-            self._machine.make_automaton()
         self.longest = max(map(len, entries), default=0)
         self.version = f"1:{digest.hexdigest()[:12]}"
 
     def __len__(self) -> int:
-        return len(self._machine)
+        return len(self._words)
 
     def find(self, text: str, *, before: str = "", last: bool = True) -> list[Match]:
         """Words in `text`, by place, without those inside an allowed phrase.
@@ -104,17 +107,18 @@ class Words:
         signs = _signs(text)
         packed = _GAPS.sub(_BREAK, signs) if _DROP * (_GAP + 1) in signs else signs
         packed = packed.replace(_DROP, "")
-        found = list(self._machine.iter(packed))
+        found = self._machine.find_matches_as_indexes(packed, overlapping=True)
         return self._placed(signs, found, before, last) if found else []
 
     def _placed(self, signs: str, found: list[Any], before: str, last: bool) -> list[Match]:
         places = _places(signs)
         matches: list[Match] = []
         harmless: list[tuple[int, int]] = []
-        for end, (size, latin, kinds) in found:
-            start, stop = places[end - size + 1], places[end] + 1
+        for word, first, end in found:
+            size, kinds = end - first, self._kinds[word]
+            start, stop = places[first], places[end - 1] + 1
             parts = None
-            if latin:
+            if _latin(self._words[word]):
                 left = signs[start - 1] if start else _signs(before)
                 right = signs[stop] if stop < len(signs) else "" if last else "a"
                 if (left and _latin(left)) or (right and _latin(right)):
@@ -140,7 +144,7 @@ class Words:
         packed = (_GAPS.sub(_BREAK, signs) if _DROP * (_GAP + 1) in signs else signs).replace(_DROP, "")
         size = len(packed)
         for start in range(max(0, size - self.longest), size):
-            if self._machine.longest_prefix(packed[start:]) == size - start:
+            if packed[start:] in self._prefixes:
                 return tail_start + _places(signs)[start]
         return len(text)
 

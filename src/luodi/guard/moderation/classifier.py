@@ -98,8 +98,7 @@ class CategoryModel:
         """(category, score) of each; 0.5 at its threshold. The worst window of the worst normal form."""
         best = np.full(len(self.categories), -60.0, dtype=np.float32)
         for form in forms:
-            for buckets, values in form.each_window():
-                best = np.maximum(best, values @ self.weights[buckets] + self.bias)
+            best = np.maximum(best, form.all_windows().margins(self.weights).max(axis=0) + self.bias)
         over = 1.0 / (1.0 + np.exp(-(best - self.threshold)))
         return list(zip(self.categories, over.tolist(), strict=True))
 

@@ -109,8 +109,10 @@ def read_words(path: Path, *, category: str = "") -> Iterator[Word]:
         category: of words that name none.
 
     Raises:
-        SourceError: with the line: no word, one that is too short or long, no category or an unknown one.
+        SourceError: there is no such file; or, with the line: no word, one that is too short or long, no category or an unknown one.
     """
+    if not path.is_file():
+        raise SourceError(f"there is no file {str(path)!r}", "name a file of words")
     if path.stat().st_size > _LARGEST:
         raise SourceError(f"{path.name} is larger than {_LARGEST >> 20} MB", "split it")
     try:

@@ -49,6 +49,13 @@ def revoke(asked: Asked) -> dict[str, Any]:
     return {"id": id_, "state": "revoked"}
 
 
+def forgive(asked: Asked) -> dict[str, Any]:
+    """Forget how a key behaved, on this worker, so that it is held back no longer."""
+    id_ = _named(asked)
+    asked.gateway.keys.forgiven(id_, actor=asked.who.actor)
+    return {"id": id_, "forgiven": asked.gateway.behaviour.forgive(f"key:{id_}")}
+
+
 def _named(asked: Asked) -> str:
     """Raises: Problem if there is no key of the path's id, or another role is needed for it."""
     id_ = asked.path["key"]
