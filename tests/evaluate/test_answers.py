@@ -49,3 +49,15 @@ def test_a_block_in_two_chunks_has_one_place_and_either_may_support() -> None:
     assert still_supported(ground("cache timeout", "The cache timeout is 300 seconds. [2]", halves), halves)
     spoilt = ground("cache timeout", "The cache timeout is 300 seconds. [2]", halves)
     assert not still_supported(replace(spoilt, text="The cache timeout is 900 seconds. [1]"), halves)
+
+
+def test_an_extract_that_points_at_its_sentences_is_supported() -> None:
+    text = "Shoes may be returned. They must be clean. Boots too."
+    spans = tuple(((s, e), (100 + s, 100 + e)) for s, e in ((0, 22), (23, 42), (43, 53)))
+    chunk = Chunk(1, "row", "s", 0, "p", "Returns", text, 100, 153, 1, spans)
+    other = Chunk(2, "row", "s", 0, "p", "Returns", "Hats may not be returned at all.", 200, 232, 4)
+    hits = [Hit(chunk, 2.0), Hit(other, 1.0)]
+    shown = extract("May shoes be returned?", hits)
+    assert (shown.citations[0].start, shown.citations[0].end) == (100, 142)
+    assert still_supported(shown, hits)
+    assert not still_supported(shown, hits[1:])

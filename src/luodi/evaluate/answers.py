@@ -252,9 +252,11 @@ def still_supported(shown: Grounded, hits: Sequence[Hit]) -> bool:
 
     Judged from the text and its sources alone, not from what the grounding said of itself.
     """
-    # A long block is indexed in several chunks that have one place in the original: a citation of it names them all.
+    # A long block may be indexed in several chunks that have one place in the original: a citation names them all.
     passages = {
-        c.number: [h.chunk for h in hits if (h.chunk.row_id, h.chunk.start) == (c.row_id, c.start)]
+        c.number: [
+            h.chunk for h in hits if h.chunk.row_id == c.row_id and h.chunk.start <= c.start and c.end <= h.chunk.end
+        ]
         for c in shown.citations
     }
     parts = split_answer(shown.text)

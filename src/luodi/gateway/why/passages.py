@@ -32,7 +32,7 @@ def index_of(store: Store, release_digest: str) -> Path | None:
 
 def _found(connection: sqlite3.Connection, source: dict[str, Any]) -> dict[str, Any]:
     rows = connection.execute(
-        'SELECT title, text FROM chunk WHERE row_id=? AND start=? AND "end"=? ORDER BY id LIMIT 1',
+        'SELECT title, text FROM chunk WHERE row_id=? AND start<=? AND "end">=? ORDER BY "end" - start, id LIMIT 1',
         (source["row_id"], source["start"], source["end"]),
     ).fetchall()
     if not rows:
