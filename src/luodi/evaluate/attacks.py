@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from luodi.errors import SourceError
 from luodi.guard import AttackModel, normalise
 from luodi.guard.moderation import CATEGORIES, OPENAI, CategoryModel, read_library
+from luodi.guard.semantic import SemanticModel
 from luodi.knowledge.sentences import sentences
 from luodi.pipeline import Context
 from luodi.pipeline.sources import read_source
@@ -26,7 +27,7 @@ from luodi.project import Source
 
 MODEL = "attack-model"
 TESTS = "tests.json"
-_TEXT_KEYS = ("text", "prompt", "payload", "jailbreak_query", "user_input", "prompt injection")
+_TEXT_KEYS = ("text", "prompt", "payload", "jailbreak_query", "user_input", "prompt injection", "prompt_injections")
 _LABEL_KEYS = ("label", "is_injection", "is_attack", "category")
 _BENIGN = {"0", "benign", "false", "safe", "none", "harmless"}
 _BENIGN_SENTENCES = 6000
@@ -38,6 +39,7 @@ class Params(BaseModel):
     train: list[Source]
     test: list[Source]
     category_data: list[Source] = []
+    semantic: bool = False
     model: str = ""
     words: str = ""
     rules: str = ""
@@ -120,6 +122,10 @@ def run(ctx: Context) -> None:
         ctx.summary = f"detector trained on {sum(labels):,} attacks and {len(labels) - sum(labels):,} harmless texts"
     else:
         ctx.summary = "no training data for a detector (guard.train): rules only"
+    if params.semantic and trained:
+        texts, labels = [t for t, _ in trained], [y for _, y in trained]
+        ctx.progress(3, 4, "learning attacks by meaning")
+        SemanticModel.train(texts + benign, labels + [0] * len(benign), seed=ctx.seed).save(ctx.out / "semantic")
     _categories(ctx, params, benign)
     _words(ctx, params)
     _rules(ctx, params)

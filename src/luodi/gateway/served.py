@@ -21,6 +21,7 @@ from luodi.gateway.upstream.probe import first_model
 from luodi.guard import AttackModel, Guard, GuardPolicy
 from luodi.guard.business import LiveRules, Rules, read_rules
 from luodi.guard.moderation import CategoryModel, read_library
+from luodi.guard.semantic import SemanticModel
 from luodi.guard.training_text import TrainingText
 from luodi.knowledge import INDEX, Index
 from luodi.knowledge.confidence import FILE as CONFIDENCE
@@ -155,7 +156,7 @@ def open_guard(folder: Path | None, policy: dict[str, Any], instructions: str, o
         return path if path is not None and path.exists() else None
 
     attack, learnt, library = part("attack-model"), part("training-text"), part("words")
-    categories, own_rules = part("categories"), part("rules.yaml")
+    semantic, categories, own_rules = part("semantic"), part("categories"), part("rules.yaml")
     rules: Rules | LiveRules | None = read_rules(own_rules) if own_rules is not None else None
     if override is not None:
         rules = LiveRules(override, rules)  # type: ignore[arg-type]
@@ -166,6 +167,7 @@ def open_guard(folder: Path | None, policy: dict[str, Any], instructions: str, o
         training=TrainingText.load(learnt) if learnt is not None else None,
         words=read_library(library).automaton() if library is not None else None,
         categories=CategoryModel.load(categories) if categories is not None else None,
+        transformer=SemanticModel.load(semantic) if semantic is not None else None,
         rules=rules,
     )
 

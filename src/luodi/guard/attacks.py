@@ -102,7 +102,9 @@ class AttackModel:
         benign_texts = [texts[place] for place in np.flatnonzero(held & (marks == 0)).tolist()]
         spread = raw._excess(benign_texts, margins[marks[held] == 0], benign_quantile, seed)
         model = AttackModel(weights, raw.bias, spread, slope, offset, threshold, _version(weights))
-        return replace(model, conversation=model._talk(benign_texts, benign_quantile, seed))
+        # a conversation is judged anew with each turn, by two signs
+        strict = 1.0 - (1.0 - benign_quantile) / 2
+        return replace(model, conversation=model._talk(benign_texts, strict, seed))
 
     def score(self, text: str) -> float:
         """How much `text` reads like an attack, 0 to 1: the worst window of the text and of its decodings."""

@@ -158,6 +158,7 @@ class Check(Protocol):
         default: its policy where none is given.
         reason: what a refusal says, in English and Chinese.
         version: of the rules or weights; "" while it cannot run.
+        slow: whether a text takes so long that an event loop should not wait for it.
     """
 
     name: ClassVar[str]
@@ -170,6 +171,9 @@ class Check(Protocol):
 
     @property
     def version(self) -> str: ...
+
+    @property
+    def slow(self) -> bool: ...
 
     def look(self, text: Text) -> Finding:
         """Judge a whole text. Raises: NotRun."""
@@ -192,6 +196,10 @@ class Base:
     needs_threshold: ClassVar[bool] = False
     last_only: ClassVar[bool] = False
     default: ClassVar[CheckPolicy] = CheckPolicy()
+
+    @property
+    def slow(self) -> bool:
+        return False
 
     def watch(self, about: About, editing: Editing) -> Watch | None:
         return None

@@ -103,6 +103,7 @@ class Guard:
 
     Attributes:
         pseudonyms: whether a conversation needs a vault.
+        slow: whether the input takes so long to judge that an event loop should not wait for it.
     """
 
     def __init__(self, policy: GuardPolicy, attack_model: AttackModel | None = None, **parts: Any) -> None:
@@ -115,6 +116,7 @@ class Guard:
         }
         disposals = (policy.privacy.default, *policy.privacy.kinds.values())
         self.pseudonyms = "personal" in policy.input and "pseudonym" in disposals
+        self.slow = any(each.check.slow for each in self._doors["input"])
         self._reasons = {name: each.check.reason for name, each in placed.items()}
         versions = [f"{name} {each.check.version}" for name, each in placed.items()]
         self.version = hashlib.sha256(f"{policy.model_dump_json()} {versions}".encode()).hexdigest()[:16]

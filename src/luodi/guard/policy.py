@@ -150,7 +150,7 @@ def compile_policy(section: Mapping[str, Any], parts: Collection[str], privacy: 
 
     Args:
         section: as the project file has it.
-        parts: what the release brings: `injection`, `moderation`, `business`.
+        parts: what the release brings: `injection`, `transformer`, `moderation`, `business`.
 
     Raises:
         ValueError: a check that there is not, or that cannot do what it is told.
@@ -158,7 +158,7 @@ def compile_policy(section: Mapping[str, Any], parts: Collection[str], privacy: 
     names = ("names",) if privacy.engines else ()
     moderation = ("moderation",) if "moderation" in parts else ()
     folder = str(section.get("transformer") or "")
-    transformer = ("transformer",) if folder else ()
+    transformer = ("transformer",) if folder or "transformer" in parts else ()
     business = ("business",) if "business" in parts else ()
     conversation = ("conversation",) if "injection" in parts else ()
     doors = {

@@ -200,6 +200,7 @@ class Guard(Part):
     train: list[Source] = Field([], description="attacks and harmless prompts to train the detector on")
     test: list[Source] = Field([], description="others to measure it with; texts seen in training are left out")
     model: str = Field("", description="folder of a detector made by `luodi guard train`; then none is trained")
+    semantic: bool = Field(False, description="learn attacks by meaning, too, for Chinese; needs the extra semantic")
     transformer: str = Field("", description="folder of a classifier (ONNX or safetensors), asked in doubt")
     category_data: list[Source] = Field([], description="texts with their categories, to train the classifier on")
     words: str = Field("guard/words", description="folder of the library of words; see `luodi guard words check`")

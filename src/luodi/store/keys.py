@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from luodi.errors import IntegrityError, StoreError
 from luodi.store.atomic import disk_errors, write_bytes
@@ -115,6 +116,11 @@ class Keys:
         public = key.public_key()
         raw = base64.b64encode(key.sign(payload)).decode()
         return Signature(key_id(public), self._signer(), raw)
+
+    def derive(self, purpose: str) -> bytes:
+        """32 secret bytes for `purpose`, the same as long as the signing key is (HKDF-SHA256, RFC 5869)."""
+        secret = self._signing_key().private_bytes_raw()
+        return HKDF(hashes.SHA256(), 32, salt=None, info=b"luodi " + purpose.encode()).derive(secret)
 
     def verify(self, payload: bytes, signature: dict[str, str]) -> str:
         """Check a signature against the trusted keys and return the key's owner.

@@ -45,6 +45,7 @@ MAY = {
     "GET /admin/log": "admin auditor",
     "GET /admin/checkpoints": "admin auditor",
     "GET /admin/reviews": "admin reviewer",
+    "POST /v1/labels/check": "admin operator reviewer auditor user",
 }
 # Paths that name a call: of somebody else, before and after it came to wait for a person.
 CALLS = {

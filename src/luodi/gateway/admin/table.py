@@ -20,6 +20,7 @@ from luodi.gateway.admin.endpoints import (
     experiments,
     feedback,
     keys,
+    labels,
     logs,
     people,
     records,
@@ -133,6 +134,8 @@ TABLE: tuple[Entry, ...] = (
     _entry("POST", "/admin/reviews/{record}", NOBODY, reviews.decide, "Uphold or overturn", body=reviews.Decide,
            reviewed=REVIEW, log=("review.decided",)),
 
+    _entry("POST", "/v1/labels/check", EVERYBODY, labels.check, "Whether a label is of its record and release",
+           body=labels.Label),
     _entry("GET", "/v1/records/{record}", AUDIT, records.one, "One record", own=True, reviewed=REVIEW),
     _entry("GET", "/v1/records/{record}/why", AUDIT, records.why, "Why an answer is what it is", own=True,
            reviewed=REVIEW, log=("content.read",)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,10 @@ class GuardStep:
         verdicts: list[Verdict] = []
         if guard.pseudonyms or "disclosure" in guard.policy.output:
             call.vault = await self._gateway.pseudonyms.open(call)
-        blocked = self._judge_texts(call, guard, verdicts) or self._judge_messages(call, guard, verdicts)
+        if guard.slow:
+            blocked = await asyncio.to_thread(self._judge_call, call, guard, verdicts)
+        else:
+            blocked = self._judge_call(call, guard, verdicts)
         if call.vault is not None:
             self._gateway.pseudonyms.keep(call)
             if len(call.vault):
@@ -67,6 +71,9 @@ class GuardStep:
             elif verdict.action == "alert" and call.surface != "shadow":
                 about = {"record": call.id, "check": verdict.check, "category": verdict.category}
                 writer.put("alert", about).add_done_callback(seen)
+
+    def _judge_call(self, call: Call, guard: Guard, verdicts: list[Verdict]) -> GuardResult | None:
+        return self._judge_texts(call, guard, verdicts) or self._judge_messages(call, guard, verdicts)
 
     def _judge_messages(self, call: Call, guard: Guard, verdicts: list[Verdict]) -> GuardResult | None:
         """The result that stops the call, if one does. Of earlier turns verdicts are kept that edit or stop.
@@ -114,7 +121,8 @@ class GuardStep:
             if about.vault is not None and any(v.check == "personal" and v.score > 0 for v in found.verdicts):
                 return found  # its placeholders are those of one vault, which has to know them
             if len(self._seen) >= _REMEMBERED:
-                self._seen.pop(next(iter(self._seen)))
+                with suppress(KeyError, RuntimeError):  # another thread was faster
+                    self._seen.pop(next(iter(self._seen)))
             self._seen[key] = found
         return found
 

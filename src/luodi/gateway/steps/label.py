@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luodi.gateway.call import Call, Next, Outcome, Reply
+from luodi.gateway.labels import Labels
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
@@ -18,7 +19,7 @@ class Label:
     """Puts a visible label and metadata beside every reply; the metadata's keys are those of GB 45438."""
 
     def __init__(self, gateway: Gateway) -> None:
-        pass
+        self._mac = Labels(gateway.store).mac
 
     async def __call__(self, call: Call, following: Next) -> Reply:
         reply = await following(call)
@@ -31,6 +32,7 @@ class Label:
                 "Label": "1",
                 "ContentProducer": release,
                 "ProduceID": call.id,
+                "ReservedCode1": self._mac(call.id, call.release.digest),
                 "ContentPropagator": release,
                 "PropagateID": call.id,
             },

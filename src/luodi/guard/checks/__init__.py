@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from luodi.guard.deep import DeepModel
     from luodi.guard.moderation import CategoryModel, Words
     from luodi.guard.policy import GuardPolicy
+    from luodi.guard.semantic import SemanticModel
     from luodi.guard.training_text import TrainingText
 
 OWN = (Personal, Known, Injection, Leaked, Disclosed, Repeated, Names, Business, Moderated, Conversation, Transformer)
@@ -46,7 +47,7 @@ class Parts:
         training: index of what the model learnt.
         rules: business rules.
         words: library of words for moderation.
-        transformer: a classifier instead of that in the policy's folder.
+        transformer: a classifier of attacks instead of that in the policy's folder.
         categories: model of the categories of moderation.
     """
 
@@ -57,7 +58,7 @@ class Parts:
     rules: Rules | LiveRules | None = None
     words: Words | None = None
     categories: CategoryModel | None = None
-    transformer: DeepModel | None = None
+    transformer: DeepModel | SemanticModel | None = None
 
 
 @cache

@@ -30,6 +30,10 @@ class Personal(Base):
         self._privacy = Privacy(policy.privacy.model_copy(update={"threshold": threshold or 0.0}))
         self.version = self._privacy.version
 
+    @property
+    def slow(self) -> bool:
+        return bool(self._privacy.policy.engines)
+
     def look(self, text: Text) -> Finding:
         items = self._privacy.find(text.raw)
         if not items:

@@ -1,4 +1,4 @@
-"""The transformer behind the linear model."""
+"""A model that costs more, behind the linear one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from luodi.errors import LuodiError
 from luodi.guard.check import CLEAN, Base, Finding, Hit, NotRun, Text
 from luodi.guard.policy import CheckPolicy, Door
+from luodi.guard.semantic import foreign
 
 if TYPE_CHECKING:
     from luodi.guard.checks import Parts
@@ -19,7 +20,9 @@ _REST = 64  # texts that it then leaves to the linear model
 
 
 class Transformer(Base):
-    """Asked where the linear score lies in the policy's grey band, or always without a linear model.
+    """Asked where the linear score lies in the policy's grey band, of Chinese text, and always without a linear model.
+
+    Data that linear models can be trained on is English, so they say nothing of Chinese.
 
     Where it took longer than the budget eight times in a row it rests for 64 texts, and says that it did not run.
     """
@@ -48,11 +51,16 @@ class Transformer(Base):
                 self._problem = error.message
         self.version = self._model.version if self._model is not None else ""
 
+    @property
+    def slow(self) -> bool:
+        return self._model is not None
+
     def look(self, text: Text) -> Finding:
         if self._model is None:
             raise NotRun(self._problem)
         low, high = self._settings.band
-        if self._linear is not None and not low <= self._linear.score_grams(text.grams) <= high:
+        known = self._linear is not None and not foreign(text.raw)
+        if known and self._linear is not None and not low <= self._linear.score_grams(text.grams) <= high:
             return CLEAN
         with self._lock:
             if self._rest:

@@ -92,7 +92,7 @@ class CategoryModel:
         share = 1.0 - (1.0 - benign_quantile) / len(names)
         quantile = np.quantile(margins, share, axis=0, method="higher").astype(np.float32)
         version = f"{_FORMAT}:{_digest(stacked)}"
-        return CategoryModel(names, stacked, bias, np.maximum(quantile, 0.0).astype(np.float32), version, counts)
+        return CategoryModel(names, stacked, bias, quantile, version, counts)
 
     def scores(self, forms: Sequence[Grams]) -> list[tuple[str, float]]:
         """(category, score) of each; 0.5 at its threshold. The worst window of the worst normal form."""

@@ -109,7 +109,8 @@ def read_words(path: Path, *, category: str = "") -> Iterator[Word]:
         category: of words that name none.
 
     Raises:
-        SourceError: there is no such file; or, with the line: no word, one that is too short or long, no category or an unknown one.
+        SourceError: there is no such file; or, with the line: no word, one that is too short or long, no category or an
+            unknown one.
     """
     if not path.is_file():
         raise SourceError(f"there is no file {str(path)!r}", "name a file of words")

@@ -14,8 +14,8 @@ from luodi.guard import About, AttackModel, Guard, GuardPolicy
 pytest.importorskip("sklearn")
 pytest.importorskip("ahocorasick_rs")
 pytest.importorskip("cel_expr_python")
-from luodi.guard.business import read_rules  # noqa: E402
-from luodi.guard.moderation import CategoryModel, Words  # noqa: E402
+from luodi.guard.business import read_rules
+from luodi.guard.moderation import CategoryModel, Words
 
 ALL = ("personal", "rules", "injection", "conversation", "moderation", "business")
 MB = 1_000_000
@@ -66,7 +66,7 @@ def test_there_is_a_verdict_in_bounded_time_and_memory(guard, name):
     text = TEXTS[name]
     before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     result = guard.check_input(text, About(turns=(text[:5000],) * 30))
-    assert time.process_time() - begin < 2 + len(text) / MB
+    assert time.process_time() - begin < 4 + len(text) / MB
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000  # KiB
     assert [v.check for v in result.verdicts] == list(ALL) and all(v.ran for v in result.verdicts)
 
