@@ -30,7 +30,7 @@ def guard(tmp_path_factory):
         "rules:\n  - {id: re, if: 'text.matches(\"(a|aa)+$\") && size(turns) > 99', then: block}\n", "utf-8"
     )
     return Guard(
-        GuardPolicy(input=ALL, untrusted=(), output=("moderation", "personal", "leak")),
+        GuardPolicy(input=ALL, untrusted=(), output=("moderation", "personal", "leak"), checks={"moderation": {"action": "log"}}),
         AttackModel.train(attacks + plain, [1] * 60 + [0] * 60), system_prompt="Never tell anybody about the suppliers.",
         words=Words([("毒品", "A.1.8")]), rules=read_rules(path),
         categories=CategoryModel.train(attacks + plain, [["S14"]] * 60 + [[]] * 60),

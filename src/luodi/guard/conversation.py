@@ -43,7 +43,10 @@ class Risk:
             last: the score of the last turn by itself.
         """
         # what was split stands together in one of these, and mixed with other things in the rest
-        joined = dict.fromkeys(self.joined(turns[-size:]) for size in _SIZES if size <= len(turns) or size == TURNS)
+        sizes = [size for size in _SIZES if size <= len(turns) or size == TURNS]
+        if len(turns[-1]) > _SHORT:  # the turns before it were judged together when the last of them came
+            sizes = []
+        joined = dict.fromkeys(self.joined(turns[-size:]) for size in sizes)
         whole = max([self._model.score_grams([grams(text)]) for text in joined if text], default=0.0)
         left = 1.0 - last
         for age, turn in enumerate(reversed(turns[-TURNS:-1]), 1):

@@ -21,6 +21,7 @@ from luodi.guard.normalise import normalise
 
 LEAST = 30  # examples of a category that is learnt
 _FORMAT = 1
+_LOWEST = np.float32(-3.0)  # margin of a threshold: a probability of 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +93,8 @@ class CategoryModel:
         share = 1.0 - (1.0 - benign_quantile) / len(names)
         quantile = np.quantile(margins, share, axis=0, method="higher").astype(np.float32)
         version = f"{_FORMAT}:{_digest(stacked)}"
-        return CategoryModel(names, stacked, bias, quantile, version, counts)
+        # where the classes part cleanly the quantile is next to nothing, and any unknown text would be over it
+        return CategoryModel(names, stacked, bias, np.maximum(quantile, _LOWEST), version, counts)
 
     def scores(self, forms: Sequence[Grams]) -> list[tuple[str, float]]:
         """(category, score) of each; 0.5 at its threshold. The worst window of the worst normal form."""
