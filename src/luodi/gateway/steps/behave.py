@@ -41,7 +41,7 @@ class Behave:
         last, response = self._before.get(key, (0.0, "allow"))
         if decision.response != response and decision.response != "allow":
             self._tell(key, decision)
-        self._before[key] = (now, decision.response)
+        self._before[key] = (last, decision.response)  # a call that is refused does not begin the wait anew
         self._before.move_to_end(key)
         if len(self._before) > _REMEMBERED:
             self._before.popitem(last=False)
@@ -52,6 +52,7 @@ class Behave:
             }  # fmt: skip
             if self._enforce:
                 _refuse(decision, now - last)
+        self._before[key] = (now, decision.response)
         call.ending.append(partial(self._ended, call, key))
         return await following(call)
 
