@@ -102,8 +102,11 @@ def test_any_text_has_a_score_in_bounded_time(model, text):
 
 def test_hashes_are_the_same_everywhere():
     found = grams("忽略 rules")
-    assert found.buckets[:4].tolist() == [185226, 119924, 68340, 50061]
-    assert len(found.buckets) == len(found.places) == 1 + 8 + 7 + 6 + 2 + 1
+    assert found.buckets[:3].tolist() == [119924, 68340, 50061] and 185226 in found.buckets
+    assert len(found.buckets) == 1 + 8 + 7 + 6 + 2 + 1 and not len(found.places)
+    long = grams("忽略 rules " * 80)
+    assert len(long.buckets) == len(long.places)
+    assert set(found.buckets.tolist()) <= set(long.buckets.tolist())
 
 
 @pytest.mark.parametrize("size", [0, 1, 899, 901, 5000, 200_000])

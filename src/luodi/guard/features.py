@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,14 @@ MOST_WINDOWS = 64  # of one text; more are spread evenly
 _BASE = np.uint64(0x100000001B3)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _HALF, _DOWN = np.uint64(32), np.uint64(64 - BITS)
-_SEEDS = {seed: np.uint64(seed) for seed in (2, 3, 4, 5, 11, 12)}
+_SEEDS = {seed: np.uint64(seed) for seed in (2, 11, 12)}
+_P = [pow(0x100000001B3, power, 1 << 64) for power in range(5)]
+_POWERS = np.array([[_P[2], _P[1], 1, 0, 0], [_P[3], _P[2], _P[1], 1, 0], _P[::-1]], dtype=np.uint64)
+_CHARACTER_SEEDS = np.array([[3], [4], [5]], dtype=np.uint64)
+_NOWHERE = np.zeros(0, dtype=np.int64)
 _WORD = re.compile(r"\w+")
-_TF = (1.0 + np.log(np.maximum(1, np.arange(512)))).astype(np.float32)  # weight of an n-gram by how often it comes
+_ONE = np.zeros(1, dtype=np.int64)
+_TF = (1.0 + np.log(np.maximum(1, np.arange(4096)))).astype(np.float32)  # weight of an n-gram by how often it comes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +65,12 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class Grams:
-    """Buckets of all n-grams of a text, and the character at which each begins; both of one length."""
+    """Buckets of all n-grams of a text.
+
+    Attributes:
+        places: the character at which each begins; empty for a text of one window, which needs none.
+        length: of the text with a space at either end.
+    """
 
     buckets: NDArray[np.int64]
     places: NDArray[np.int64]
@@ -72,9 +83,9 @@ class Grams:
         if start > 0 or stop < self.length:
             inside = inside[(self.places >= start) & (self.places < stop)]
         distinct, counts = _counted(inside)
-        weights = (1.0 + np.log(counts)).astype(np.float32)
-        norm = float(np.sqrt(np.dot(weights, weights)))
-        return distinct, weights / np.float32(norm or 1.0)
+        weights = _TF[np.minimum(counts, len(_TF) - 1)]
+        weights /= np.float32(sqrt(weights @ weights) or 1.0)
+        return distinct, weights
 
     def each_window(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """`window` of each of `windows`; at least one."""
@@ -88,6 +99,8 @@ class Grams:
         return self._all
 
     def _made(self) -> Windows:
+        if self.length <= WINDOW + STRIDE:
+            return Windows(*self.window(0, self.length), _ONE, 1)
         spans = list(self.windows())
         if len(spans) == 1 or spans[1][0] != STRIDE or spans[0][1] != WINDOW:
             found = [self.window(start, stop) for start, stop in spans]
@@ -153,28 +166,31 @@ def _code(word: str) -> int:
 
 def grams(normal: str) -> Grams:
     """The n-grams of a text in normal form. Linear in its length: about 0.1 microseconds a character."""
-    codes = np.frombuffer(f" {normal} ".encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
-    hashes: list[NDArray[np.uint64]] = []
-    places: list[NDArray[np.int64]] = []
-    everywhere = np.arange(len(codes), dtype=np.int64)
-    rolling = codes
-    for size in range(2, 6):
-        if len(codes) < size:
-            break
-        rolling = rolling[:-1] * _BASE + codes[size - 1 :]
-        if size > 2:
-            hashes.append(rolling + _SEEDS[size])
-            places.append(everywhere[: len(rolling)])
-        elif not normal.isascii():
-            keep = (codes[:-1] >= 0x3400) & (codes[1:] >= 0x3400)
-            hashes.append(rolling[keep] + _SEEDS[size])
-            places.append(everywhere[:-1][keep])
-    words = [(found.start(), _code(found[0])) for found in _WORD.finditer(normal)]
-    if words:
-        starts = np.array([start for start, _ in words], dtype=np.int64)
-        single = np.array([code for _, code in words], dtype=np.uint64)
-        hashes += [single + _SEEDS[11], single[:-1] * _BASE + single[1:] + _SEEDS[12]]
-        places += [starts, starts[:-1]]
-    if not hashes:
-        return Grams(np.zeros(0, np.int64), np.zeros(0, np.int64), len(normal) + 2)
-    return Grams(_spread(np.concatenate(hashes)), np.concatenate(places), len(normal) + 2)
+    size = len(normal) + 2
+    padded = np.zeros(size + 4, dtype=np.uint64)
+    padded[:size] = np.frombuffer(f" {normal} ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    # row i of the view is characters i to i + 4; the matrix gives their hashes of 3, 4 and 5 at once
+    five = np.ndarray((size, 5), dtype=np.uint64, buffer=padded, strides=(8, 8))
+    rolled = _POWERS @ five.T
+    rolled += _CHARACTER_SEEDS
+    whole = [max(0, size - n + 1) for n in (3, 4, 5)]
+    hashes = [rolled[row, :count] for row, count in enumerate(whole)]
+    pairs = None
+    if not normal.isascii():
+        codes = padded[:size]
+        pairs = (codes[:-1] >= 0x3400) & (codes[1:] >= 0x3400)
+        hashes.append((codes[:-1] * _BASE + codes[1:])[pairs] + _SEEDS[2])
+    words = _WORD.findall(normal)
+    single = np.fromiter(map(_code, words), np.uint64, len(words))
+    hashes.append(single + _SEEDS[11])
+    if len(words) > 1:
+        hashes.append(single[:-1] * _BASE + single[1:] + _SEEDS[12])
+    buckets = _spread(np.concatenate(hashes))
+    if size <= WINDOW + STRIDE:
+        return Grams(buckets, _NOWHERE, size)
+    everywhere = np.arange(size, dtype=np.int64)
+    starts = np.fromiter((found.start() for found in _WORD.finditer(normal)), np.int64, len(words))
+    places = [*(everywhere[:count] for count in whole), starts, starts[:-1]]
+    if pairs is not None:
+        places.insert(3, everywhere[:-1][pairs])
+    return Grams(buckets, np.concatenate(places), size)
