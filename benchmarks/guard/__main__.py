@@ -3,4 +3,4 @@
 from benchmarks.parts import main
 
 if __name__ == "__main__":
-    main("guard", "Guard", ("personal", "attacks", "moderation", "speed"))
+    main("guard", "Guard", ("personal", "attacks", "moderation", "watermark", "onoff", "speed"))

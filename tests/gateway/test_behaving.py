@@ -60,3 +60,12 @@ def test_nothing_is_watched_where_it_is_off(open_house: Callable[..., Any]) -> N
     house = opened(open_house, "off")
     attacked(house, 6)
     assert house.rows()[-1].behaviour == {} and not events(house) and len(house.gateway.behaviour) == 0
+
+
+def test_a_new_end_user_with_every_call_hides_nobody(open_house: Callable[..., Any]) -> None:
+    house = opened(open_house, "alert")
+    for n in range(56):
+        asyncio.run(ask(house, f"{ATTACK} {n}", user=f"nobody {n}"))
+    row = house.rows()[-1]
+    assert row.behaviour["response"] != "allow" and f'"users:{house.key_id}"' in events(house)[-1]
+    assert house.rows()[20].behaviour == {}

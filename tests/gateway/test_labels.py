@@ -11,8 +11,9 @@ import yaml
 from asking import ask
 
 from luodi.errors import LuodiError
-from luodi.gateway.labels import LONGEST, Labels, find_label
+from luodi.gateway.labels import LONGEST, Labels, find_label, read_labelled, with_label
 from luodi.store import Store
+from luodi.store.audit import erase
 from luodi.testing import call
 
 QUESTION = "How do I make a form field optional?"
@@ -71,3 +72,41 @@ def test_over_http(house: Any) -> None:
 
     assert asyncio.run(told({})).json()["ok"] is True
     assert asyncio.run(told({"ReservedCode1": "luodi1:x"})).json()["state"] == "forged"
+
+
+def test_the_text_beside_a_label_is_compared_with_what_was_answered(house: Any) -> None:
+    reply = asyncio.run(ask(house, QUESTION)).json()
+    labels, (label, words) = Labels(house.store), read_labelled(json.dumps(reply))
+    assert words == reply["choices"][0]["message"]["content"]
+    said = [labels.check(label, text).content for text in (words, f"{words}\r\n", words + "!", "", None)]
+    assert said == ["same", "same", "changed", "changed", "unknown"]
+    assert labels.check(label | {"ReservedCode1": "luodi1:x"}, words).content == "unknown"
+    again, front = read_labelled(with_label(words, label))
+    assert again == label and labels.check(again, front).content == "same"
+    erase(house.store, ids=[reply["luodi"]["record"]], reason="a test", actor="test")
+    assert labels.check(label, words).content == "unknown" and labels.check(label).ok
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"choices": [{"text": "a b"}]},
+        {"answer": "a b"},
+        {"content": [{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]},
+        {"output": [{"content": [{"type": "output_text", "text": "a b"}]}]},
+    ],
+)
+def test_the_words_of_every_surface_are_found(reply: dict[str, Any]) -> None:
+    assert read_labelled(json.dumps(reply | {"AIGC": {"Label": "1"}}))[1] == "a b"
+
+
+def test_words_of_no_known_form_are_none() -> None:
+    for reply in ({"choices": "x"}, {"choices": [1]}, {"content": {}}, {"output": [{"content": 3}]}):
+        assert read_labelled(json.dumps(reply | {"AIGC": {"Label": "1"}}))[1] is None
+
+
+def test_rows_of_answers_have_a_label_for_exports(house: Any) -> None:
+    label = _label(house)
+    row = json.loads(house.rows()[-1].data)
+    assert Labels(house.store).of_row(row) == label
+    assert Labels(house.store).of_row(row | {"task": "embed"}) is None and Labels(house.store).of_row({}) is None

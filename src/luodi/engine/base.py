@@ -6,9 +6,12 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from luodi.errors import EngineError
+
+if TYPE_CHECKING:
+    from luodi.engine.watermark import Watermark
 
 Finish = Literal["", "stop", "length", "cancelled", "error"]
 
@@ -45,19 +48,23 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """What an engine is asked. `watermark` is written into the answer where the engine can; its last piece says so."""
+
     messages: tuple[Message, ...]
     sampling: Sampling = field(default_factory=Sampling)
+    watermark: Watermark | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer. The last one has `finish` set and carries the token counts."""
+    """A piece of an answer. The last one has `finish` set and carries the token counts, and whether it is marked."""
 
     text: str = ""
     finish: Finish = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     error: str = ""
+    watermarked: bool = False
 
 
 Emit = Callable[[Delta], None]
@@ -66,11 +73,12 @@ Cancel = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine is: its kind, the model it runs, and the longest prompt plus answer in tokens."""
+    """What an engine is: its kind, the model it runs, the longest prompt plus answer in tokens, whether it can mark."""
 
     kind: str
     model: str
     context: int
+    watermark: bool = False
 
 
 class Engine(Protocol):

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from luodi.engine import quiet
-from luodi.engine.base import Cancel, Delta, Emit, EngineInfo, Request, TextStream
+from luodi.engine.base import Cancel, Delta, Emit, EngineInfo, Message, Request, TextStream
+from luodi.engine.choices import log_likelihoods
 from luodi.engine.folder import read_about
 from luodi.engine.template import render
 from luodi.errors import EngineError, LuodiError, require
+
+if TYPE_CHECKING:
+    from luodi.engine.watermark import Watermark
 
 
 class TransformersEngine:
@@ -35,12 +42,17 @@ class TransformersEngine:
 
     @property
     def info(self) -> EngineInfo:
-        return EngineInfo("transformers", self._about["name"], self._about["context"])
+        return EngineInfo("transformers", self._about["name"], self._about["context"], watermark=True)
 
     def submit(self, request: Request, emit: Emit) -> Cancel:
         cancelled = threading.Event()
         self._pool.submit(self._answer, request, emit, cancelled)
         return cancelled.set
+
+    def choose(self, messages: Sequence[Message], choices: Sequence[str]) -> list[float]:
+        """Log-probability of each choice as the whole answer, in nats. Raises: EngineError if they don't fit."""
+        prompt = render(self._about["template"], messages, bos=self._about["bos"], eos=self._about["eos"])
+        return log_likelihoods(self._model, self._tokenizer, prompt, choices, self._about["context"])
 
     def count(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -77,7 +89,10 @@ class TransformersEngine:
                     break
                 out = self._model(input_ids=ids, past_key_values=past, use_cache=True, logits_to_keep=1)
                 past = out.past_key_values
-                token = self._choose(out.logits[0, -1].float(), s.temperature, s.top_p, generator)
+                logits = out.logits[0, -1].float()
+                if request.watermark is not None:
+                    logits = logits + self._lift(request.watermark, int(ids[0, -1]), len(logits))
+                token = self._choose(logits, s.temperature, s.top_p, generator)
                 if token == self._tokenizer.eos_token_id:
                     finish = "stop"
                     break
@@ -94,7 +109,19 @@ class TransformersEngine:
         rest = text.finish()
         if rest:
             emit(Delta(rest))
-        emit(Delta(finish=finish, prompt_tokens=length, completion_tokens=len(tokens)))  # type: ignore[arg-type]
+        emit(
+            Delta(
+                finish=finish,  # type: ignore[arg-type]
+                prompt_tokens=length,
+                completion_tokens=len(tokens),
+                watermarked=request.watermark is not None,
+            )
+        )
+
+    def _lift(self, watermark: Watermark, before: int, size: int) -> Any:
+        lifted = watermark.lift(before, np.arange(size))
+        lifted[self._tokenizer.eos_token_id] = 0.0  # where an answer ends is no matter of the mark
+        return self._torch.from_numpy(lifted)
 
     def _choose(self, logits: Any, temperature: float, top_p: float, generator: Any) -> int:
         torch = self._torch

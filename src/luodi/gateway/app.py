@@ -45,7 +45,7 @@ from luodi.gateway.wire import (
 if TYPE_CHECKING:
     from luodi.gateway.admin.app import Admin
 
-_ADMIN = ("/admin/", "/v1/records/", "/v1/labels/")
+_ADMIN = ("/admin/", "/v1/records/", "/v1/labels/", "/v1/watermark/")
 _log = logging.getLogger("luodi.gateway")
 
 

@@ -148,6 +148,7 @@ class Outcome:
     cached: str = ""  # "", "exact", "semantic" or "joined"
     route: dict[str, Any] = field(default_factory=dict)
     label: dict[str, Any] = field(default_factory=dict)
+    watermarked: bool = False  # whether a model of ours wrote its text with the release's watermark
     error: str = ""
     status: int = 0  # of HTTP, of what went wrong
     first_ms: float = 0.0

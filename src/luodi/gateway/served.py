@@ -53,6 +53,7 @@ class Served:
     passport: dict[str, Any]
     policy_digest: str
     confidence: Confidence | None = None
+    watermark: bool = False
     users: int = 0  # calls that it serves now
     closed: bool = field(default=False)
 
@@ -122,6 +123,19 @@ def _own_pool(weights: Path, options: dict[str, Any], router: Router | None) -> 
         upstreams[1].clock = upstreams[0].clock  # one machine, whose time is paid once
         return Pool("answers", upstreams, ByDifficulty(router), own_only=own_only)
     return Pool("answers", upstreams, own_only=own_only)
+
+
+def _check_marks(pool: Pool) -> None:
+    """Raises: ReleaseError if the release marks its answers and an engine of its own can't."""
+    for upstream in pool.upstreams:
+        if not (isinstance(upstream, EngineUpstream) and upstream.engine.info.watermark):
+            for each in pool.upstreams:
+                if isinstance(each, EngineUpstream):
+                    each.engine.close()
+            raise ReleaseError(
+                f"this release writes a watermark, and {upstream.name} lets nobody touch its choice of tokens",
+                "serve it with the engine llama or transformers, or set labels.watermark to off and run again",
+            )
 
 
 def _other_pools(options: dict[str, Any]) -> dict[str, Pool]:
@@ -200,6 +214,8 @@ def open_served(
     if options.get("route") == "difficulty" and route is not None and route.is_file():
         router = Router.of(json.loads(route.read_bytes()))
     pool = _own_pool(weights, options, router)
+    if marks := bool(policy.get("labels", {}).get("watermark")):
+        _check_marks(pool)
     if options.get("chat"):
         pools[f"{release.partition('@')[0]}/chat"] = pool
     return Served(
@@ -216,6 +232,7 @@ def open_served(
         confidence=Confidence.read(json.loads(confidence.read_bytes()))
         if confidence and confidence.is_file()
         else None,
+        watermark=marks,
     )
 
 

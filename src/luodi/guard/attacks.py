@@ -24,6 +24,7 @@ from luodi.guard.normalise import normalise, views
 _FORMAT = 1
 _FIELDS = ("bias", "spread", "slope", "offset", "threshold", "version", "conversation")
 _HELD_OUT = 0.2
+_PLAIN_RECORDS = 2  # without any text of the training data, for each that holds an attack
 _HIDDEN_WEIGHT = 0.3  # of an attack put into benign text, beside 1 for the attack alone
 # A document joined at random meets every odd text of every source; one of a single source does not. Five times
 # the share of false positives on joined ones came to 1 % or less on real documentation.
@@ -201,10 +202,11 @@ def _held_out(marks: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
 
 
 def _hidden(texts: Sequence[str], marks: NDArray[np.int64], seed: int) -> tuple[list[str], NDArray[np.int64]]:
-    """Windows of joined benign texts, as many with a short attack in their midst as without one."""
+    """Windows of joined benign texts, as many with a short attack in their midst as without; records, most without."""
     rng = np.random.default_rng(seed)
     benign = [text for text, mark in zip(texts, marks, strict=True) if mark == 0]
     out: list[str] = []
+    found: list[int] = []
     for text, mark in zip(texts, marks, strict=True):
         if mark == 1 and len(text) < WINDOW:
             for inside, size in ((text, WINDOW - len(text)), ("", WINDOW)):
@@ -216,12 +218,16 @@ def _hidden(texts: Sequence[str], marks: NDArray[np.int64], seed: int) -> tuple[
                 around = around[start : start + size]
                 cut = int(rng.integers(len(around) + 1))
                 out.append(f"{around[:cut]} {inside} {around[cut:]}")
-            # and as one value of a record, as tools and mail bring it
-            values = [benign[int(rng.integers(len(benign)))][:80] for _ in range(4)]
+                found.append(int(bool(inside)))
+            # and as one value of a record, as tools and mail bring it; being a record must not speak for an attack
+            values = [benign[int(rng.integers(len(benign)))][:80] for _ in range(2)]
             place = int(rng.integers(len(values) + 1))
-            for inside in (text, benign[int(rng.integers(len(benign)))][:WINDOW]):
-                out.append(as_record([*values[:place], inside, *values[place:]], rng))
-    return out, np.tile(np.array([1, 0], dtype=np.int64), len(out) // 2)
+            other = benign[int(rng.integers(len(benign)))][:WINDOW]
+            out += [as_record([*values[:place], inside, *values[place:]], rng) for inside in (text, other)]
+            found += [1, 0]
+            out += [as_record([], rng) for _ in range(_PLAIN_RECORDS)]
+            found += [0] * _PLAIN_RECORDS
+    return out, np.array(found, dtype=np.int64)
 
 
 def _matrix(texts: Sequence[str]) -> tuple[object, NDArray[np.int64]]:

@@ -159,7 +159,7 @@ def _spread(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     return hashes.view(np.int64)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _code(word: str) -> int:
     return zlib.crc32(word.encode("utf-8", "surrogatepass"))
 

@@ -29,7 +29,7 @@ _POWERS = np.array([pow(_FACTOR, power, 2**64) for power in range(WIDTH)], dtype
 _WORD = 64  # characters of a token that are read
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _number(token: str) -> int:
     return int.from_bytes(blake2b(token.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 

@@ -25,7 +25,7 @@ LIMIT = 4096  # values of one conversation; more are masked for good
 _LONGEST = 80  # characters of a placeholder as a model may write it, with the signs beside it
 # as a model may repeat it: in small letters, without its brackets, with Markdown's escapes
 _NAME = rf"(?:[A-Za-z]{{1,14}}\\?_){{1,4}}[{_LETTERS}{_LETTERS.lower()}]{{{_CODE}}}"
-_PLACEHOLDER = re.compile(rf"\[({_NAME})\]|(?<![A-Za-z0-9_])({_NAME})(?![A-Za-z0-9_])")
+PLACEHOLDER = re.compile(rf"\[({_NAME})\]|(?<![A-Za-z0-9_])({_NAME})(?![A-Za-z0-9_])")
 _SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_\\"
 _ONLY = re.compile(r"[^0-9A-Za-z]+")
 
@@ -137,7 +137,7 @@ class Restorer:
         end = skip + cut
         parts: list[str] = []
         if "_" in whole:
-            for found in _PLACEHOLDER.finditer(whole, skip):
+            for found in PLACEHOLDER.finditer(whole, skip):
                 if found.start() >= end:
                     break
                 end = max(end, found.end())
@@ -159,7 +159,7 @@ def restore(text: str, vault: Vault) -> str:
         value = vault.value(found[1] or found[2])
         return found[0] if value is None else value
 
-    return _PLACEHOLDER.sub(back, text)
+    return PLACEHOLDER.sub(back, text)
 
 
 class Vaults:

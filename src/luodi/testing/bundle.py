@@ -40,6 +40,8 @@ def tiny_release(
     documents: Mapping[str, str] = DOCUMENTS,
     failing: bool = False,
     policy: Mapping[str, Any] | None = None,
+    watermark: str = "off",
+    tokenizer: Path | None = None,
     **options: Any,
 ) -> Release:
     """Make a release in `store` through the real release stage, and register it.
@@ -49,11 +51,15 @@ def tiny_release(
         documents: title -> text of the sections in its index.
         failing: whether its one gate blocks.
         policy: the guard's policy; the default one if left out.
+        watermark: as in `labels` of the project file.
+        tokenizer: a tokenizer's file for its weights; without one they have none.
         options: other values of `serve.json`, e.g. `passages=2`.
     """
     work = Path(tempfile.mkdtemp(prefix="tiny-", dir=store.folder("work")))
     try:
         inputs = _inputs(work, documents, failing)
+        if tokenizer is not None:
+            shutil.copyfile(tokenizer, inputs["model"] / "tokenizer.json")
         serve = {
             "engine": engine_kind,
             "pick": "large",
@@ -69,6 +75,7 @@ def tiny_release(
                 name=name,
                 project={"name": name, "languages": ["en", "zh"]},
                 policy={"guard": policy or GuardPolicy().model_dump(mode="json")},
+                labels={"watermark": watermark},
                 instructions=DEFAULT_PROMPT,
                 serve=serve | options,
             ),

@@ -26,6 +26,7 @@ class FakeEngine:
         answers: what to say to a request, or one text for all. If it raises, the answer ends with an error.
         delay: seconds before every token; a cancel does not wait for it.
         fail_after: tokens after which every answer ends with an error.
+        marks: whether it says that it writes a watermark; its text has none.
 
     Attributes:
         requests: every request, in the order they came.
@@ -33,12 +34,19 @@ class FakeEngine:
     """
 
     def __init__(
-        self, answers: Answers | str, *, delay: float = 0.0, fail_after: int | None = None, context: int = 4096
+        self,
+        answers: Answers | str,
+        *,
+        delay: float = 0.0,
+        fail_after: int | None = None,
+        context: int = 4096,
+        marks: bool = False,
     ) -> None:
         self._answers = answers
         self._delay = delay
         self._fail_after = fail_after
         self._context = context
+        self._marks = marks
         self._lock = threading.Lock()
         self._running: dict[threading.Thread, threading.Event] = {}
         self.requests: list[Request] = []
@@ -46,7 +54,7 @@ class FakeEngine:
 
     @property
     def info(self) -> EngineInfo:
-        return EngineInfo("fake", "fake", self._context)
+        return EngineInfo("fake", "fake", self._context, watermark=self._marks)
 
     def submit(self, request: Request, emit: Emit) -> Cancel:
         stop = threading.Event()
@@ -74,7 +82,8 @@ class FakeEngine:
         done = 0
 
         def end(**last: Any) -> None:
-            emit(Delta(prompt_tokens=prompt, completion_tokens=done, **last))
+            marked = self._marks and request.watermark is not None
+            emit(Delta(prompt_tokens=prompt, completion_tokens=done, watermarked=marked, **last))
 
         try:
             text = self._answers if isinstance(self._answers, str) else self._answers(request)

@@ -46,6 +46,7 @@ MAY = {
     "GET /admin/checkpoints": "admin auditor",
     "GET /admin/reviews": "admin reviewer",
     "POST /v1/labels/check": "admin operator reviewer auditor user",
+    "POST /v1/watermark/detect": "admin operator reviewer auditor user",
 }
 # Paths that name a call: of somebody else, before and after it came to wait for a person.
 CALLS = {

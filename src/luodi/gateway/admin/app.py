@@ -37,7 +37,7 @@ _log = logging.getLogger("luodi.gateway")
 
 
 class Admin:
-    """An ASGI application for `/admin/…`, `/v1/records/…` and `/v1/labels/…`. Close it to end its threads."""
+    """An ASGI application for `/admin/…`, and `/v1/` records, labels and watermark. Close it to end its threads."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

@@ -136,6 +136,8 @@ TABLE: tuple[Entry, ...] = (
 
     _entry("POST", "/v1/labels/check", EVERYBODY, labels.check, "Whether a label is of its record and release",
            body=labels.Label),
+    _entry("POST", "/v1/watermark/detect", EVERYBODY, labels.detect, "Whether a text carries the watermark",
+           body=labels.Marked),
     _entry("GET", "/v1/records/{record}", AUDIT, records.one, "One record", own=True, reviewed=REVIEW),
     _entry("GET", "/v1/records/{record}/why", AUDIT, records.why, "Why an answer is what it is", own=True,
            reviewed=REVIEW, log=("content.read",)),

@@ -62,6 +62,7 @@ def encode(key: str, record: str, outcome: Outcome, verdicts: Sequence[Verdict],
                 "confidence": o.confidence, "missing": o.missing, "conflicts": o.conflicts,
                 "verdicts": verdicts, "prompt_tokens": o.prompt_tokens, "completion_tokens": o.completion_tokens,
                 "estimated": o.estimated, "cost": o.cost_nano_usd, "route": o.route,
+                "watermarked": o.watermarked,
             }
         )  # fmt: skip
     except TypeError:
@@ -95,6 +96,7 @@ def decode(data: bytes, call: Call, key: str, how: str, similarity: float = 1.0)
             estimated=kept["estimated"],
             cost_nano_usd=0,
             cached=how,
+            watermarked=kept.get("watermarked", False),
             route=route,
             first_ms=(time.monotonic() - call.started) * 1000,
         )

@@ -43,6 +43,7 @@ class Fleet:
         self.running = False  # whether an experiment of this name runs, served here or not
         self._split: Plan | None = None
         self._shadow: Plan | None = None
+        self.revoked: dict[str, str] = {}  # digests of open releases that must not be served any more, and why
         self._refused: dict[str, float] = {}  # releases that could not be opened, and when they are tried again
 
     def choose(self, call: Call) -> Served:
@@ -84,6 +85,7 @@ class Fleet:
 
     async def turn(self) -> None:
         """Follow the registry and the experiments; open what is needed and close what nobody uses."""
+        self.revoked = await asyncio.to_thread(self._revocations)
         if self._opener is not None:
             live, found, scopes = await asyncio.to_thread(self._wanted)
             self.shadow_scopes, self.running = scopes, bool(found)
@@ -106,6 +108,15 @@ class Fleet:
         for served in [s for s in self._leaving if not s.users]:
             self._leaving.remove(served)
             await served.close()
+
+    def _revocations(self) -> dict[str, str]:
+        from luodi.release import Registry
+
+        with self._store.database.begin() as connection:
+            found = Registry(self._store).revoked_in(connection, [s.digest for s in list(self._open.values())])
+        for digest in found.keys() - self.revoked.keys():
+            _log.error("a release that is served here was revoked: %s %s", digest[:12], found[digest])
+        return found
 
     def _wanted(self) -> tuple[str, list[Plan], tuple[Scope, ...]]:
         from luodi.release import Registry

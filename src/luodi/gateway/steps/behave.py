@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from luodi.gateway.call import Call, Next, Outcome, Reply
 from luodi.gateway.experiment.shadow import seen as read
 from luodi.gateway.problem import Problem
-from luodi.guard.behaviour import BehaviourWatch, Decision, Seen
+from luodi.guard.behaviour import BehaviourWatch, Decision, EndUsers, Seen
 from luodi.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ _REMEMBERED = 4096  # keys whose last call and last response are known
 class Behave:
     """Judges the key of a call by what it did before. With `act: alert` nothing is refused; who wants to know is told.
 
-    An end user that the caller names is judged alone: an application asks for many people with one key.
+    An end user that the caller names is judged alone: an application asks for many people with one key. Where hardly a
+    name comes twice, they are judged together, too.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._watch: BehaviourWatch = gateway.behaviour
+        self._users = EndUsers()
         self._enforce = gateway.options.behaviour.get("act") == "enforce"
         self._before: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
@@ -38,6 +40,11 @@ class Behave:
             return await following(call)
         key, now = call.subject, time.time()
         decision = self._watch.decide(key, now)
+        together = f"users:{call.principal.key_id}" if call.user else ""
+        if together and self._users.strange(together, call.user):
+            whole = self._watch.decide(together, now)
+            if whole.score > decision.score:
+                key, decision = together, whole
         last, response = self._before.get(key, (0.0, "allow"))
         if decision.response != response and decision.response != "allow":
             self._tell(key, decision)
@@ -53,14 +60,16 @@ class Behave:
             if self._enforce:
                 _refuse(decision, now - last)
         self._before[key] = (now, decision.response)
-        call.ending.append(partial(self._ended, call, key))
+        call.ending.append(partial(self._ended, call, together))
         return await following(call)
 
-    def _ended(self, call: Call, key: str, outcome: Outcome) -> None:
+    def _ended(self, call: Call, together: str, outcome: Outcome) -> None:
         canary = any(v.check == "leak" and v.detail == "canary" for v in outcome.verdicts)
         passages = [hit.chunk.row_id for hit in call.hits]
         self._watch.passages = call.served.passages if call.served is not None else 0
-        self._watch.add(key, time.time(), Seen(call.question, passages, outcome.kind == "refused", canary))
+        seen = Seen(call.question, passages, outcome.kind == "refused", canary)
+        for key in filter(None, (call.subject, together)):
+            self._watch.add(key, time.time(), seen)
 
     def _tell(self, key: str, decision: Decision) -> None:
         about = {"subject": key, "response": decision.response, "score": round(decision.score, 3),

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from luodi.gateway.call import Call, Next, Outcome, Reply
 from luodi.gateway.experiment.shadow import seen
 from luodi.gateway.experiment.tally import Count, measure
+from luodi.gateway.problem import Problem
 
 if TYPE_CHECKING:
     from luodi.gateway.core import Gateway
 
 
 class Choose:
-    """The live release, or the one that an experiment gives this caller."""
+    """The live release, or the one that an experiment gives this caller; never one that was revoked."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -26,6 +27,10 @@ class Choose:
             served = call.served
         else:
             served = call.served = fleet.choose(call)
+        if fleet.revoked and served.digest in fleet.revoked:
+            raise Problem(
+                503, "overloaded_error", f"{served.release} was revoked and answers no more", code="release_revoked"
+            )
         served.users += 1
         call.ending.append(served.left)
         if not fleet.busy:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from luodi.engine.watermark import Watermark, watermark_of
 from luodi.gateway.call import Call, Next, Outcome, Piece, Reply
 from luodi.gateway.ledger.prices import Price
 from luodi.gateway.upstream import Order
@@ -24,6 +25,7 @@ class Generate:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._watermark = watermark_of(gateway.store)
 
     async def __call__(self, call: Call, following: Next) -> Reply:
         outcome = Outcome()
@@ -51,7 +53,7 @@ class Generate:
         outcome.kind = "generated"
         pool = self._gateway.need_pool(call)
         until = call.started + self._gateway.options.deadline_s
-        order = Order(call.messages, call.sampling, call.stream, call.options, until)
+        order = Order(call.messages, call.sampling, call.stream, call.options, until, self._mark(call))
         shape = Shape.of(call.options)
         async with aclosing(
             pool.generate(call, order, outcome, lambda p: self._started(call, p), needs_of(call))
@@ -86,7 +88,8 @@ class Generate:
                 yield piece
             return
         until = call.started + self._gateway.options.deadline_s
-        order = Order(build_messages(call.question, call.hits, served.instructions), call.sampling, until=until)
+        messages = build_messages(call.question, call.hits, served.instructions)
+        order = Order(messages, call.sampling, until=until, watermark=self._mark(call))
         grounder = Grounder(call.question, call.hits)
         async with aclosing(served.pool.generate(call, order, outcome, lambda p: self._started(call, p))) as pieces:
             async for piece in pieces:
@@ -103,6 +106,9 @@ class Generate:
             yield Piece(rest)
         for piece in _disagreements(call, outcome, grounded):
             yield piece
+
+    def _mark(self, call: Call) -> Watermark | None:
+        return self._watermark if call.release.watermark else None
 
     async def _embed(self, call: Call, outcome: Outcome) -> AsyncGenerator[Piece, None]:
         outcome.kind = "embedded"

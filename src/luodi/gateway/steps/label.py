@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luodi.engine.watermark import watermark_of
 from luodi.gateway.call import Call, Next, Outcome, Reply
 from luodi.gateway.labels import Labels
 
@@ -19,7 +20,8 @@ class Label:
     """Puts a visible label and metadata beside every reply; the metadata's keys are those of GB 45438."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._mac = Labels(gateway.store).mac
+        self._labels = Labels(gateway.store)
+        self._watermark = watermark_of(gateway.store).as_dict()
 
     async def __call__(self, call: Call, following: Next) -> Reply:
         reply = await following(call)
@@ -28,17 +30,18 @@ class Label:
         release = call.release.release
         reply.outcome.label = {
             "text": (GENERATED if call.task == "answer" else CHAT)[call.language],
-            "AIGC": {
-                "Label": "1",
-                "ContentProducer": release,
-                "ProduceID": call.id,
-                "ReservedCode1": self._mac(call.id, call.release.digest),
-                "ContentPropagator": release,
-                "PropagateID": call.id,
-            },
+            "AIGC": self._labels.metadata(call.id, release, call.release.digest),
         }
         call.ending.append(lambda outcome: _named(outcome, AUTOMATIC[call.language]))
+        if call.release.watermark:
+            call.ending.append(lambda outcome: _marked(outcome, self._watermark))
         return reply
+
+
+def _marked(outcome: Outcome, watermark: dict[str, str]) -> None:
+    """Whether the mark is in the text is known once a model has written it; what was kept says so of itself."""
+    if outcome.label:
+        outcome.label["watermark"] = watermark | {"written": outcome.watermarked}
 
 
 def _named(outcome: Outcome, automatic: str) -> None:

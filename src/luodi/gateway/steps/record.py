@@ -197,6 +197,7 @@ def _body(call: Call, o: Outcome) -> dict[str, Any]:
         "sentences_dropped": o.dropped,
         "conflicts": len(o.conflicts),
         "confidence": None if o.confidence is None else round(o.confidence * 1e6),
+        "watermark": o.label.get("watermark", {}),
         "first_us": round(o.first_ms * 1000),
         "duration_us": round((time.monotonic() - call.started) * 1e6),
         "error": o.error[:1000],

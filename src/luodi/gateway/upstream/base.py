@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, Protocol
 
 from luodi.engine import Message, Sampling
+from luodi.engine.watermark import Watermark
 from luodi.gateway.call import Outcome, Piece
 from luodi.gateway.ledger.prices import MachineClock, Price
 from luodi.gateway.problem import Problem
@@ -16,13 +17,14 @@ from luodi.gateway.problem import Problem
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a model is asked. `options` are in OpenAI's chat form; `until` is when nobody waits any longer, by
-    `time.monotonic()`."""
+    `time.monotonic()`; `watermark` is written into the answer by engines of our own."""
 
     messages: tuple[Message, ...]
     sampling: Sampling
     stream: bool = True
     options: dict[str, Any] = field(default_factory=dict)
     until: float = inf
+    watermark: Watermark | None = None
 
 
 class UpstreamError(Problem):

@@ -31,7 +31,7 @@ class EngineUpstream:
         if any(m.parts for m in order.messages):
             raise invalid("this model takes text only", "messages", "unsupported_content")
         schema = (order.options.get("response_format") or {}).get("json_schema", {}).get("schema")
-        request = Request(order.messages, replace(order.sampling, json_schema=schema))
+        request = Request(order.messages, replace(order.sampling, json_schema=schema), order.watermark)
         ended = False
         async with aclosing(stream(self.engine, request)) as deltas:  # type: ignore[type-var]
             async for delta in deltas:
@@ -41,6 +41,7 @@ class EngineUpstream:
                     if delta.finish == "error":
                         raise UpstreamError(f"the engine failed: {delta.error}")
                     outcome.finish = delta.finish
+                    outcome.watermarked = delta.watermarked
                     yield Piece(delta.text, finish=delta.finish)
                 else:
                     outcome.completion_tokens += bool(delta.text)

@@ -2,6 +2,7 @@
 
 from luodi.guard.behaviour.policy import BehaviourPolicy, Response, Signal
 from luodi.guard.behaviour.profile import Seen
+from luodi.guard.behaviour.users import EndUsers
 from luodi.guard.behaviour.watch import BehaviourWatch, Decision, Reason
 
-__all__ = ["BehaviourPolicy", "BehaviourWatch", "Decision", "Reason", "Response", "Seen", "Signal"]
+__all__ = ["BehaviourPolicy", "BehaviourWatch", "Decision", "EndUsers", "Reason", "Response", "Seen", "Signal"]

@@ -53,7 +53,8 @@ def forgive(asked: Asked) -> dict[str, Any]:
     """Forget how a key behaved, on this worker, so that it is held back no longer."""
     id_ = _named(asked)
     asked.gateway.keys.forgiven(id_, actor=asked.who.actor)
-    return {"id": id_, "forgiven": asked.gateway.behaviour.forgive(f"key:{id_}")}
+    forgiven = [asked.gateway.behaviour.forgive(f"{whose}:{id_}") for whose in ("key", "users")]
+    return {"id": id_, "forgiven": any(forgiven)}
 
 
 def _named(asked: Asked) -> str:
