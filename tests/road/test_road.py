@@ -68,6 +68,15 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     root.mkdir()
     write_documents(root / "documents")
     (root / "gates.yaml").write_text(yaml.safe_dump(GATES))
+    suite = root / "suites" / "restart"
+    suite.mkdir(parents=True)
+    (suite / "suite.yaml").write_text(
+        yaml.safe_dump(
+            {"name": "restart", "scorer": "f1", "licence": "CC0-1.0", "max_tokens": 4, "variants": ["casing"]}
+        )
+    )
+    asked = [{"prompt": f"Why does {t} need a restart?", "reference": "It reads its file once."} for t in TOPICS[:4]]
+    (suite / "items.jsonl").write_text("\n".join(map(json.dumps, asked)))
     config = {
         "name": "desk",
         "base": {"source": f"file:{tiny_model}", "licence": "Apache-2.0"},
@@ -76,7 +85,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
         ],
         "data": [{"source": "knowledge:question-section-pairs"}],
         "train": {"steps": 4, "batch": 2, "threads": 1, "max_tokens": 500},
-        "evaluate": {"parity": 4, "harmless": 20},
+        "evaluate": {"parity": 4, "harmless": 20, "suites": ["suites/restart"]},
         "scrub": {"check_sample": 40},
         "serve": {"threads": 1, "passages": 2, "max_answer_tokens": 16, "port": 0},
     }
@@ -98,6 +107,17 @@ def test_five_promises_are_measured(project: Path) -> None:
     measured = [x for x in luodi(project, "release", "show") if x.get("event") == "measurement"]
     assert {x["promise"] for x in measured} == {"compliance", "security", "data", "fit", "cost"}
     assert {"engine_parity", "answer_f1", "p95_answer_ms", "answers_labelled"} <= {x["name"] for x in measured}
+    assert {"restart", "restart_casing"} <= {x["name"] for x in measured}
+
+
+def test_the_items_travel_with_the_release_and_what_was_asked_is_kept(project: Path) -> None:
+    digest = str(luodi(project, "release", "ls")[0]["digest"])
+    folder = next((project / ".luodi" / "artifacts").glob(f"*/{digest}/files"))
+    measures = json.loads((folder / "evidence" / "items.json").read_bytes())["measures"]
+    assert {"answer_f1", "attacks_blocked", "engine_parity", "restart"} <= set(measures)
+    assert len(measures["restart"]) == 4
+    lines = luodi(project, "evaluate", "--suite", "suites/restart")
+    assert [x["cached"] for x in lines if x.get("event") == "finished"] == [True], "the road asked it before"
 
 
 def test_the_release_verifies_and_a_flipped_byte_is_named(project: Path) -> None:
@@ -127,7 +147,7 @@ def test_edited_thresholds_are_signed_anew_and_the_model_measured_again(project:
     finally:
         (project / "gates.yaml").write_text(kept)
     assert {s for s, why in planned.items() if why} == {
-        "thresholds", "answers", "confidence", "parity", "safety", "acceptance", "cards", "gates", "release",
+        "thresholds", "answers", "confidence", "parity", "safety", "suites", "acceptance", "cards", "gates", "release",
     }  # fmt: skip
 
 

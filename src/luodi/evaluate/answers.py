@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from luodi.engine import Request, Sampling, answer_all, open_engine
+from luodi.evaluate.items import Item as Scored
+from luodi.evaluate.items import items_of, keep
 from luodi.evaluate.scoring import cites, word_f1
-from luodi.evaluate.statistics import Estimate, mean, paired_difference, share
+from luodi.evaluate.statistics import Estimate, mean_of, paired_difference, share
 from luodi.knowledge import (
     DEFAULT_PROMPT,
     Grounded,
@@ -57,8 +59,8 @@ class Item:
         return any((h.chunk.path, h.chunk.title) == self.place for h in self.hits)
 
 
-def gold_items(ctx: Context, index: Index, passages: int, limit: int) -> tuple[list[Item], list[Item], Estimate]:
-    """Every gold question as it stands, and again with its section taken away; and the share found in five."""
+def gold_items(ctx: Context, index: Index, passages: int, limit: int) -> tuple[list[Item], list[Item], list[bool]]:
+    """Every gold question as it stands, and again with its section taken away; and whether it is found in five."""
     gold = sorted((r for r in read_rows(ctx.inputs["pairs"]) if r.meta["split"] == "gold"), key=lambda r: r.id)
     gold = gold[:limit] if limit else gold
     whole, without, found = [], [], []
@@ -72,14 +74,15 @@ def gold_items(ctx: Context, index: Index, passages: int, limit: int) -> tuple[l
         same = frozenset(h.chunk.row_id for h in index.search(question, 20) if (h.chunk.path, h.chunk.title) == place)
         rest = tuple(index.search(question, passages, without=same | {row.meta["section"]}))
         without.append(Item(row.id, question, "", place, rest, False, sufficient(index, question, rest)))
-    return whole, without, share(found)
+    return whole, without, found
 
 
 def run(ctx: Context) -> None:
     """Inputs: `pairs`, `index`, `model` (tuned), `base` (untuned), `thresholds`. Asks both models every question."""
     p: Params = ctx.params
     index = open_index(ctx.inputs["index"])
-    whole, without, found = gold_items(ctx, index, p.passages, p.gold)
+    whole, without, held = gold_items(ctx, index, p.passages, p.gold)
+    found = share(held, p.confidence)
     index.close()
     items = [*whole, *without]
     texts: dict[str, list[str]] = {}
@@ -107,9 +110,11 @@ def run(ctx: Context) -> None:
             note="the question is the section's own heading; the right section is among five chunks",
         )
     )
-    _measure(ctx, whole, new[: len(whole)], old[: len(whole)], p.confidence)
-    _measure_abstention(ctx, new, old, len(whole), p.confidence)
-    _measure_support(ctx, items, texts, p.confidence)
+    kept = {"retrieval_recall_at_5": items_of([i.id for i in whole], held)}
+    kept |= _measure(ctx, whole, new[: len(whole)], old[: len(whole)], p.confidence)
+    kept |= _measure_abstention(ctx, without, new, old, p.confidence)
+    kept |= _measure_support(ctx, items, texts, p.confidence)
+    keep(ctx.out, kept)
     ctx.write_json(
         "answers.json",
         [
@@ -149,10 +154,9 @@ def _compared(
     note: str,
     better: Any = "higher",
     unit: str = "share",
-    shares: bool = True,
 ) -> Measurement:
     """A measurement of the tuned model with its paired difference to the base."""
-    e = share([x > 0.5 for x in new], confidence) if shares else mean(new, confidence)
+    e = mean_of(new, confidence)
     d = paired_difference(new, old, confidence)
     base = sum(old) / len(old) if old else 0.0
     return Measurement(
@@ -163,59 +167,55 @@ def _compared(
 
 def _measure(
     ctx: Context, items: list[Item], new: list[dict[str, float]], old: list[dict[str, float]], confidence: float
-) -> None:
-    def pick(scores: list[dict[str, float]], name: str, only: list[bool]) -> list[float]:
-        return [s[name] for s, use in zip(scores, only, strict=True) if use]
-
-    every = [True] * len(items)
-    shown = [i.right for i in items]
-    ctx.measure(
-        _compared(
-            "answer_f1", pick(new, "f1", every), pick(old, "f1", every), confidence,
-            "words of the model's answer against the section's opening sentences", unit="F1", shares=False,
-        )
-    )  # fmt: skip
-    ctx.measure(
-        _compared(
-            "cites_right_section", pick(new, "cites_right", shown), pick(old, "cites_right", shown), confidence,
-            "of questions whose right section was shown to the model",
-        )
-    )  # fmt: skip
-    ctx.measure(
-        _compared(
-            "false_abstentions", pick(new, "abstains", shown), pick(old, "abstains", shown), confidence,
-            "says that the documents do not say, although the right section was shown", better="lower",
-        )
-    )  # fmt: skip
+) -> dict[str, list[Scored]]:
+    every, shown = [True] * len(items), [i.right for i in items]
+    kept = {}
+    for name, score, only, note, better in (
+        ("answer_f1", "f1", every, "words of the model's answer against the section's opening sentences", "higher"),
+        (
+            "cites_right_section", "cites_right", shown, "of questions whose right section was shown to the model",
+            "higher",
+        ),
+        (
+            "false_abstentions", "abstains", shown,
+            "says that the documents do not say, although the right section was shown", "lower",
+        ),
+    ):  # fmt: skip
+        a, b = ([s[score] for s, use in zip(scores, only, strict=True) if use] for scores in (new, old))
+        f1 = score == "f1"
+        ctx.measure(_compared(name, a, b, confidence, note, better, "F1" if f1 else "share"))
+        kept[name] = items_of([i.id for i, use in zip(items, only, strict=True) if use], a)
+    return kept
 
 
 def _measure_abstention(
-    ctx: Context, new: list[dict[str, float]], old: list[dict[str, float]], first: int, confidence: float
-) -> None:
-    ctx.measure(
-        _compared(
-            "abstains_when_unanswerable",
-            [s["abstains"] for s in new[first:]], [s["abstains"] for s in old[first:]], confidence,
-            "with the right section taken out of the index",
-        )
-    )  # fmt: skip
+    ctx: Context, without: list[Item], new: list[dict[str, float]], old: list[dict[str, float]], confidence: float
+) -> dict[str, list[Scored]]:
+    first = len(new) - len(without)
+    a, b = ([s["abstains"] for s in scores[first:]] for scores in (new, old))
+    name = "abstains_when_unanswerable"
+    ctx.measure(_compared(name, a, b, confidence, "with the right section taken out of the index"))
+    return {name: items_of([i.id for i in without], a)}
 
 
-def _measure_support(ctx: Context, items: list[Item], texts: dict[str, list[str]], confidence: float) -> None:
+def _measure_support(
+    ctx: Context, items: list[Item], texts: dict[str, list[str]], confidence: float
+) -> dict[str, list[Scored]]:
     """Share of the generated sentences that pass the hard checks, before and after those that don't are dropped."""
 
-    def supported(name: str) -> list[bool]:
-        results = []
-        for item, text in zip(items, texts[name], strict=True):
+    def supported(name: str) -> Estimate:
+        results, answers = [], []
+        for number, (item, text) in enumerate(zip(items, texts[name], strict=True)):
             if says_unknown(text):
                 continue
             for start, end in sentences(text):
                 if strip_citations(text[start:end]):
                     results.append(check_sentence(text[start:end], item.hits).supported)
-        return results
+                    answers.append(number)
+        return share(results, confidence, answers)
 
-    e = share(supported("model"), confidence)
-    base = share(supported("base"), confidence)
+    # What a model says decides which sentences and answers there are, so these can't be paired with another's.
+    e, base = supported("model"), supported("base")
     ctx.measure(
         Measurement(
             "sentences_supported", "fit", e.value, "share", e.n, "higher", e.low, e.high, base=base.value,
@@ -233,7 +233,9 @@ def _measure_support(ctx: Context, items: list[Item], texts: dict[str, list[str]
             "answers as they are shown, read and checked again against the very passages they cite",
         )
     )  # fmt: skip
-    f1 = mean([word_f1(g.text, i.reference) for g, i in zip(shown, items, strict=True) if i.answerable], confidence)
+    scores = [(i.id, word_f1(g.text, i.reference)) for g, i in zip(shown, items, strict=True) if i.answerable]
+    kept = {"shown_answer_f1": [Scored(*s) for s in scores]}
+    f1 = mean_of([s for _, s in scores], confidence)
     ctx.measure(_of("shown_answer_f1", f1, "the answer as it is shown, after the checks", unit="F1"))
     for name, answerable, note in (
         ("shown_false_abstentions", True, "answerable questions to which the reply says that the documents do not say"),
@@ -243,8 +245,12 @@ def _measure_support(ctx: Context, items: list[Item], texts: dict[str, list[str]
             "with the right section taken out; the other passages may answer",
         ),
     ):
-        said = [g.kind == "abstained" for g, i in zip(shown, items, strict=True) if i.answerable == answerable]
-        ctx.measure(_of(name, share(said, confidence), note, better="lower" if answerable else "higher"))
+        asked = [(i.id, g.kind == "abstained") for g, i in zip(shown, items, strict=True) if i.answerable == answerable]
+        kept[name] = [Scored(i, float(gone)) for i, gone in asked]
+        ctx.measure(
+            _of(name, share([g for _, g in asked], confidence), note, better="lower" if answerable else "higher")
+        )
+    return kept
 
 
 def still_supported(shown: Grounded, hits: Sequence[Hit]) -> bool:

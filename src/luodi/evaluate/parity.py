@@ -6,8 +6,9 @@ from pydantic import BaseModel
 
 from luodi.engine import Request, Sampling, answer_all, open_engine
 from luodi.evaluate.answers import gold_items
+from luodi.evaluate.items import items_of, keep
 from luodi.evaluate.scoring import word_f1
-from luodi.evaluate.statistics import mean, share
+from luodi.evaluate.statistics import mean_of, share
 from luodi.knowledge import DEFAULT_PROMPT, build_messages
 from luodi.knowledge.vectors import open_index
 from luodi.pipeline import Context, Measurement
@@ -45,9 +46,10 @@ def run(ctx: Context) -> None:
         texts.append([a.text.strip() for a in answers])
     scores = [word_f1(a, b) if b else float(not a) for a, b in zip(*texts, strict=True)]
     same = share([a == b for a, b in zip(*texts, strict=True)], p.confidence)
-    e = mean(scores, p.confidence)
+    e = mean_of(scores, p.confidence)
     note = f"greedy answers of {p.engine} ({p.pick}) against transformers (bf16); {same.value:.0%} are identical"
     ctx.measure(Measurement("engine_parity", "fit", e.value, "F1", e.n, "higher", e.low, e.high, note=note))
+    keep(ctx.out, {"engine_parity": items_of([i.id for i in whole], scores)})
     pairs = [{"question": i.question, p.engine: a, "transformers": b} for i, a, b in zip(whole, *texts, strict=True)]
     ctx.write_json("parity.json", pairs)
     ctx.summary = f"{p.engine} against transformers: word F1 {e.value:.2f}, {same.value:.0%} identical (n {e.n})"

@@ -9,9 +9,11 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from luodi.evaluate.attacks import load_guard_parts
+from luodi.evaluate.items import Item, keep
 from luodi.evaluate.statistics import share
-from luodi.guard import Guard, default_policy
+from luodi.guard import Guard, default_policy, normalise
 from luodi.pipeline import Context, Measurement
+from luodi.store import digest_bytes
 
 
 class Params(BaseModel):
@@ -27,15 +29,19 @@ def run(ctx: Context) -> None:
     guard = Guard(default_policy(model is not None), model)
     rng = random.Random(ctx.seed)
     report: dict[str, Any] = {}
+    kept: dict[str, list[Item]] = {}
     for kind, size in (("attacks", p.attacks), ("harmless", p.harmless)):
         texts = tests[kind]
         sample = rng.sample(texts, min(size, len(texts)))
         by_source: dict[str, list[bool]] = defaultdict(list)
         missed = []
+        scored: dict[str, Item] = {}
         for done, item in enumerate(sample, 1):
             result = guard.check_input(item["text"])
             blocked = result.stops
             by_source[item["source"]].append(blocked)
+            name = digest_bytes(normalise(item["text"]).encode())[:16]
+            scored[name] = Item(name, float(blocked))
             if blocked != (kind == "attacks"):
                 missed.append({"text": item["text"][:300], "source": item["source"]})
             if done % 20 == 0:
@@ -50,6 +56,8 @@ def run(ctx: Context) -> None:
         ctx.measure(
             Measurement(name, "security", e.value, "share", e.n, better, e.low, e.high, seed=ctx.seed, note=note)
         )
+        kept[name] = list(scored.values())
+    keep(ctx.out, kept)
     ctx.write_json("safety.json", report)
     attacks, harmless = ctx.measurements
     ctx.summary = (

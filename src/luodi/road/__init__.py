@@ -3,9 +3,9 @@
     collect → clean → scrub → deduplicate → index → pairs ─┐
       └→ originals ─────────────────┴→ ┘                   │
                                     └→ guard               │
-    base ──────────────────────────────────────────────────┴→ train → compress ─┐
-      └→ compress-base                                                          │
-    thresholds ─────→ answers, parity, safety, confidence, acceptance ←─────────┘
+    base ──────────────────────────────────────────────────┴→ train → compress ─────────┐
+      └→ compress-base                                                                  │
+    thresholds ─────→ answers, parity, safety, suites, confidence, acceptance ←─────────┘
                                     └→ cards → gates → release
 
 Stages are named by their modules, which are imported when they run: to see that nothing has to be done is quick.
@@ -39,8 +39,16 @@ _MEASURED = (
 
 def stages(loaded: Loaded) -> list[Stage]:
     """Every stage of the project, inputs before those that need them."""
-    thresholds = Stage("thresholds", "luodi.evaluate.thresholds:run", {"gates": loaded.gates.gates})
+    thresholds = Stage("thresholds", "luodi.evaluate.thresholds:run", _thresholds(loaded))
     return [thresholds, *_data(loaded), *_model(loaded), *_measures(loaded), *_release(loaded)]
+
+
+def _thresholds(loaded: Loaded) -> dict[str, Any]:
+    gates = loaded.gates
+    return {
+        "gates": gates.gates, "waivers": gates.waivers, "multiplicity": gates.multiplicity,
+        "witness": loaded.project.evaluate.witness,
+    }  # fmt: skip
 
 
 def _documents(loaded: Loaded) -> list[Source]:
@@ -182,6 +190,7 @@ def _measures(loaded: Loaded) -> list[Stage]:
         ),
         Stage("parity", "luodi.evaluate.parity:run", common | {"prompts": evaluate.parity}, asked, (*_SERVE, *_MODEL)),
         *_routes(loaded, common | {"gold": evaluate.gold}, asked),
+        *_suites(loaded),
         Stage("safety", "luodi.evaluate.safety:run", safety, {"guard": "guard", "thresholds": "thresholds"}),
         Stage(
             "acceptance",
@@ -191,6 +200,24 @@ def _measures(loaded: Loaded) -> list[Stage]:
             _SERVE,
         ),
     ]
+
+
+def _suites(loaded: Loaded) -> list[Stage]:
+    evaluate, serve = loaded.project.evaluate, loaded.project.serve
+    if not evaluate.suites:
+        return []
+
+    def outside() -> str:
+        from luodi.evaluate.suites.stage import fingerprint as suites_fingerprint
+
+        return suites_fingerprint(evaluate.suites, loaded.root)
+
+    params = {
+        "suites": evaluate.suites, "instructions": loaded.prompt("answer"), "engine": serve.engine, "pick": serve.pick,
+        "passages": serve.passages, "confidence": evaluate.confidence, "threads": serve.threads,
+    }  # fmt: skip
+    inputs = {"model": "compress", "index": "index", "thresholds": "thresholds"}
+    return [Stage("suites", "luodi.evaluate.suites.stage:run", params, inputs, (*_SERVE, *_MODEL), outside)]
 
 
 def routes(loaded: Loaded) -> bool:
@@ -210,7 +237,14 @@ def _routes(loaded: Loaded, common: dict[str, Any], asked: dict[str, str]) -> li
 
 def _release(loaded: Loaded) -> list[Stage]:
     project = loaded.project
-    measured = {name: name for name in (*_MEASURED, *(["routes"] if routes(loaded) else []))}
+    measured = {
+        name: name
+        for name in (
+            *_MEASURED,
+            *(["routes"] if routes(loaded) else []),
+            *(["suites"] if project.evaluate.suites else []),
+        )
+    }
     parts = {"index": "index", "guard": "guard", "model": "compress", "cards": "cards", "gates": "gates"}
     cards = {
         "name": project.name,
@@ -229,6 +263,7 @@ def _release(loaded: Loaded) -> list[Stage]:
             **project.guard.personal.model_dump(mode="json", include={"kinds", "engines"}),
         },
         "instructions": loaded.prompt("answer"),
+        "labels": project.labels.model_dump(mode="json"),
         "serve": _serve_options(loaded) | project.serve.model_dump(mode="json", include={"chat", "models", "route"}),
     }
     return [
@@ -236,7 +271,7 @@ def _release(loaded: Loaded) -> list[Stage]:
         Stage(
             "gates",
             "luodi.road.gating:run",
-            {"name": project.name},
+            {"name": project.name, "confidence": project.evaluate.confidence},
             measured | {"cards": "cards", "thresholds": "thresholds"},
         ),
         Stage(

@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from luodi.evaluate.statistics import items_needed, mean, paired_difference, quantile, quantile_interval, share
+from luodi.evaluate.statistics import (
+    exact_share,
+    items_needed,
+    mean,
+    paired_difference,
+    quantile,
+    quantile_interval,
+    share,
+    share_of,
+)
 
 
 @pytest.mark.parametrize(("draw", "truth"), [("normal", 0.0), ("exponential", 1.0), ("beta", 0.6)])
@@ -15,7 +26,7 @@ def test_the_interval_of_a_mean_covers_the_truth(draw: str, truth: float) -> Non
         "exponential": lambda: rng.exponential(1, 60),
         "beta": lambda: rng.beta(3, 2, 60),
     }
-    found = [mean(samples[draw]().tolist(), seed=n) for n in range(200)]
+    found = [mean(samples[draw]().tolist()) for _ in range(200)]
     covered = sum(e.low <= truth <= e.high for e in found) / 200
     assert 0.89 <= covered <= 0.99
 
@@ -68,3 +79,52 @@ def test_quantiles() -> None:
         and quantile_interval([], 0.5) == (0.0, 0.0)
         and quantile_interval([3.0], 0.9) == (3.0, 3.0)
     )
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "bound", "met"),
+    [(916, 1000, 0.90, True), (915, 1000, 0.90, False), (292, 300, 0.95, True), (291, 300, 0.95, False)],
+)
+def test_the_counts_of_gb_45654(k: int, n: int, bound: float, met: bool) -> None:
+    """One-sided at 95 % is the lower end of a 90 % interval. That at most 5 % are refused is the same, mirrored."""
+    assert (share_of(k, n, 0.9).low >= bound) is met
+    assert (share_of(n - k, n, 0.9).high <= 1 - bound + 1e-12) is met
+
+
+def test_the_exact_interval() -> None:
+    """Rule of three; the known interval of 8 of 20; and no less than 95 % covered where Wilson's dips below."""
+    assert exact_share(0, 300, 0.9).high == pytest.approx(1 - 0.05 ** (1 / 300))
+    e = exact_share(8, 20)
+    assert (e.low, e.high) == (pytest.approx(0.1912, abs=1e-4), pytest.approx(0.6395, abs=1e-4))
+    assert (exact_share(0, 0).low, exact_share(0, 0).high) == (0.0, 1.0)
+    n, p = 50, 0.02
+    chances = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+    covered = sum(c for k, c in enumerate(chances) if exact_share(k, n).low <= p <= exact_share(k, n).high)
+    assert covered >= 0.95
+
+
+def test_clusters_widen() -> None:
+    """Ten answers of ten sentences each that agree among themselves are ten items and not a hundred."""
+    hits = [n % 2 == 0 for n in range(10) for _ in range(10)]
+    clusters = [n for n in range(10) for _ in range(10)]
+    alone, together, ten = share(hits), share(hits, clusters=clusters), share(hits[::10])
+    assert together.high - together.low > 2.5 * (alone.high - alone.low)
+    assert together.low < ten.low, "and the spread of ten is badly known"
+    assert share([True] * 100, clusters=clusters).low < share([True] * 100).low
+    scores = [float(h) + 0.5 for h in hits]
+    assert mean(scores, clusters=clusters).low < mean(scores).low
+    same = [float(n) for n in range(40)]
+    assert mean(same, clusters=range(40)).low == pytest.approx(mean(same).low)
+    with pytest.raises(ValueError, match="3 items have 2 clusters"):
+        share([True, True, False], clusters=[1, 2])
+
+
+def test_clustered_intervals_cover() -> None:
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(400):
+        p = rng.beta(8, 2, 30)
+        hits = rng.random((30, 6)) < p[:, None]
+        e = share(hits.ravel().tolist(), clusters=np.repeat(np.arange(30), 6).tolist())
+        covered += e.low <= 0.8 <= e.high
+    assert 0.92 <= covered / 400 <= 0.985
