@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit bench-cache bench-gateway bench-guard clean
+.PHONY: help setup demo serve test test-slow check format browser servers bench-road bench-audit bench-cache bench-gateway bench-guard bench-evidence clean
 
 help:
 	@echo "make demo       set up, build a release of the support template on real documents, serve it, ask it"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-gateway measure the gateway beside a bare proxy and LiteLLM"
 	@echo "make bench-guard recall of the guard, beside Presidio; its speed, its streams"
 	@echo "make bench-knowledge measure retrieval, citations, calibration and conflicts on real documents"
+	@echo "make bench-evidence how far intervals, gates and judges can be trusted, beside other tools' rules"
 	@echo "make clean      remove the environment and the demo"
 
 setup: $(READY)
@@ -26,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,documents,data,postgres,redis,semantic,privacy,moderation,rules,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,serve,knowledge,documents,data,postgres,redis,semantic,privacy,moderation,rules,evaluate,dev]"
 	@touch $(READY)
 
 demo: setup
@@ -62,6 +63,7 @@ browser:
 servers:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(call install,postgresql)
 	@command -v redis-server >/dev/null || $(call install,redis-server)
+	@command -v docker-registry >/dev/null || $(call install,docker-registry)
 
 define install
 ( [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing $(1)" && apt-get update -qq && \
@@ -86,6 +88,9 @@ bench-guard: setup
 
 bench-knowledge: setup
 	$(BIN)/python -m benchmarks.knowledge
+
+bench-evidence: setup
+	$(BIN)/python -m benchmarks.evidence
 
 clean:
 	rm -rf $(VENV) demo

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from luodi.project.gates import Gate
+from luodi.project.gates import Gate, Waiver
 from luodi.project.model import (
     BaseModelSource,
     CategorySpec,
@@ -51,6 +51,7 @@ def parts() -> dict[str, type[BaseModel]]:
         "a price by the hour": Machine,
         "a source (of knowledge, data or guard)": Source,
         "a gate (gates.yaml)": Gate,
+        "a waiver (gates.yaml)": Waiver,
     }
 
 

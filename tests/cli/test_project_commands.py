@@ -73,6 +73,27 @@ def test_check_tells_what_will_run(run: Any, project: Path) -> None:
     assert not (project / ".luodi" / "actions").exists(), "nothing was run"
 
 
+def test_check_reads_the_rules(run: Any, project: Path) -> None:
+    pytest.importorskip("cel_expr_python")
+    (project / "rules.yaml").write_text(
+        "rules:\n  - {id: a, if: 'no_such_thing > 1', then: block, message: No.}\n", "utf-8"
+    )
+    ran = run("check")
+    assert ran.code == 2 and "rules.yaml" in ran.err and "no_such_thing" in ran.err
+    (project / "rules.yaml").write_text("rules:\n  - {id: a, if: 'hour > 1', then: block, message: No.}\n", "utf-8")
+    assert run("check").code == 0
+
+
+def test_check_refuses_a_watermark_that_the_engine_cannot_write(run: Any, project: Path) -> None:
+    file = project / "luodi.yaml"
+    text = file.read_text("utf-8") + "\nlabels: {watermark: kgw}\n"
+    file.write_text(text, "utf-8")
+    ran = run("check")
+    assert ran.code == 2 and "labels.watermark" in ran.err and "openvino" in ran.err
+    file.write_text(text.replace("engine: openvino", "engine: llama"), "utf-8")
+    assert run("check").code == 0
+
+
 def test_schema(run: Any) -> None:
     for which in ("project", "gates"):
         assert json.loads(run("check", "--schema", which).out)["type"] == "object"

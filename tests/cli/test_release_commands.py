@@ -34,7 +34,7 @@ def test_releases(run: Any, store: Store) -> None:
     assert shown[0]["name"] == "answers_supported" and shown[0]["verdict"] == "pass"
     assert "通过" in run("release", "show", "--lang", "zh").out
     verified = run("release", "verify", "--json").lines()[0]
-    assert verified == {"release": "helpdesk@2", "parts": 14, "signer": store.keys.owner(), "verdict": "pass"}
+    assert verified == {"release": "helpdesk@2", "parts": 15, "signer": store.keys.owner(), "verdict": "pass"}
     assert run("release", "rollback").code == 2
     assert run("release", "promote", "helpdesk@1").out == "helpdesk@1 is now live\n"
     assert run("release", "promote", "helpdesk@2", "--to", "canary").code == 0

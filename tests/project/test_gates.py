@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ def test_gates_are_read(project: Path) -> None:
     ]
 
 
+def test_waivers_are_read(project: Path) -> None:
+    (project / "gates.yaml").write_text(
+        "gates:\n- {measure: r, at_least: 1}\n"
+        "waivers:\n- {measure: r, role: head of safety, person: Li Wei, reason: a pilot, expires: 2027-01-31}\n"
+    )
+    (waiver,) = load(project).gates.waivers
+    assert (waiver.person, waiver.expires) == ("Li Wei", date(2027, 1, 31))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -41,6 +51,14 @@ def test_gates_are_read(project: Path) -> None:
         (
             "gates:\n- {measure: r, at_least: 1, judge: mean}\n",
             "2: gates.0.judge: 'mean': input should be 'interval' or 'value'",
+        ),
+        (
+            "gates:\n- {measure: r, at_least: 1}\nwaivers:\n- {measure: s, role: a, person: b, reason: c, expires: 2027-01-31}\n",
+            "1: a waiver of 's', for which there is no gate",
+        ),
+        (
+            "gates:\n- {measure: r, at_least: 1}\nwaivers:\n- {measure: r, role: a, person: b, expires: 2027-01-31}\n",
+            "4: waivers.0.reason is missing",
         ),
         ("gates: {recall: 1}\n", "1: gates: {'recall': 1}: input should be a valid list"),
         ("gate: []\n", "1: gate is not an option; did you mean 'gates'?"),

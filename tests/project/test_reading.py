@@ -33,7 +33,7 @@ def test_byte_order_mark_and_windows_lines(tmp_path: Path) -> None:
 
 def test_anchors_may_be_used(tmp_path: Path) -> None:
     (tmp_path / "luodi.yaml").write_text("name: &n helpdesk\ncompliance: [*n, *n]\n")
-    assert load(tmp_path).project.compliance == ["helpdesk", "helpdesk"]
+    assert load(tmp_path).project.compliance.packs == ["helpdesk", "helpdesk"]
 
 
 @pytest.mark.parametrize(

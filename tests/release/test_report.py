@@ -83,3 +83,39 @@ def test_a_passport_with_nothing_optional_is_rendered() -> None:
 def test_words_have_both_languages() -> None:
     with files("luodi.release").joinpath("words.csv").open(encoding="utf-8") as file:
         assert all(row["en"] and row["zh"] for row in csv.DictReader(file))
+
+
+def test_both_verdicts_waivers_and_judges_are_shown() -> None:
+    sample = passport()
+    row = next(m for m in sample["promises"]["fit"] if m["name"] == "answer_f1")
+    waiver = {"person": "Li Wei", "role": "head of safety", "reason": "a <b>pilot</b>", "expires": "2027-01-31"}
+    row["gate"] |= {"meets_value": True, "confident": False, "waiver": waiver, "verdict": "need more"}
+    known = {
+        "recall": 0.83,
+        "recall_low": 0.75,
+        "recall_high": 0.89,
+        "alarm": 0.0,
+        "tp": 91,
+        "fn": 18,
+        "fp": 0,
+        "tn": 60,
+    }
+    row["judge"] = {"name": "phrases", "languages": {"en": known, "zh": {"recall": None}}, "uncorrected": 0.5}
+    shown = {r.name: r for r in promise_rows(sample)["fit"]}["answer_f1"]
+    assert shown.both.en == "value met, with confidence not met" and "未达标" in shown.both.zh
+    assert shown.waiver.en.startswith("Waived by Li Wei (head of safety) until 2027-01-31")
+    assert "recall 0.83 [0.75, 0.89]" in shown.judge.en and "zh: no labels" in shown.judge.en
+    assert "counted 50.0%" in shown.judge.en and "原始计数" in shown.judge.zh
+    sample["gates_without_measurement"] = [{**row["gate"], "measure": "forgetting"}]
+    sample["thresholds"]["witness"] = {"target": "rfc3161:https://tsa", "answer": "", "problem": ""}
+    html = render_report(sample)
+    assert "rfc3161:https://tsa" in html
+    assert html.count("Waived by Li Wei") == 2 and "<b>pilot</b>" not in html
+
+
+def test_a_comparison_says_its_own_reason() -> None:
+    sample = passport()
+    row = next(m for m in sample["promises"]["fit"] if m.get("gate"))
+    row["gate"] |= {"verdict": "block", "how": "pairs", "reason": "worse than live: -0.05 [-0.07, -0.03] on 400 pairs"}
+    shown = {r.name: r for r in promise_rows(sample)["fit"]}[row["name"]]
+    assert shown.why.en == "Worse than live: -0.05 [-0.07, -0.03] on 400 pairs."

@@ -19,6 +19,7 @@ from luodi.testing import tiny_release
 
 FILES = [
     "cards/cards.json",
+    "cards/mlbom.cdx.json",
     "cards/model-card.md",
     "guard/attack-model/model.json",
     "guard/attack-model/weights.npy",
@@ -150,7 +151,7 @@ def test_signed_by_a_stranger(copy: tuple[Store, Release, Path], tmp_path: Path)
     signed, _ = statement.read(folder, store.keys)
     files = [{"path": s["name"], "digest": s["digest"]["blake3"]} for s in signed["subject"]]
     stranger = Keys(tmp_path / "stranger")
-    envelope = statement.sign(stranger, files, signed["predicate"])
+    envelope = statement.sign(stranger, folder, files, signed["predicate"])
     (folder / "statement.json").write_text(json.dumps(envelope))
     with pytest.raises(IntegrityError, match="does not trust") as caught:
         verify_folder(folder, store)

@@ -119,14 +119,21 @@ def check(ctx: click.Context, file: Path, keys: tuple[Path, ...]) -> None:
 @click.option("-o", "--output", type=_FILE, help="File to write; by default it is printed.")
 @click.pass_context
 def export(ctx: click.Context, start: Any, end: Any, proofs: bool, output: Path | None) -> None:
-    """Write records as JSON lines, after the newest checkpoint; the log tells of it."""
+    """Write records as JSON lines, after the newest checkpoint; the log tells of it.
+
+    A row of a generated answer has its label (AIGC) beside it.
+    """
+    from luodi.gateway.labels import Labels
     from luodi.store.audit import export as rows
 
     show, store = show_of(ctx), store_of(ctx)
     low, high = _ms(start, 0), _ms(end, 1 << 62)
     count = -1
     with click.open_file(str(output) if output else "-", "w", encoding="utf-8", atomic=output is not None) as file:
+        labels = Labels(store)
         for row in rows(store, from_ms=low, to_ms=high, proofs=proofs):
+            if row.get("body") and (label := labels.of_row(json.loads(row["body"]))):
+                row["AIGC"] = label
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     with store.database.begin() as connection:

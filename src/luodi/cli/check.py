@@ -15,7 +15,7 @@ from luodi.cli.context import loaded_of, show_of, store_of
 )
 @click.pass_context
 def command(ctx: click.Context, schema: str | None) -> None:
-    """Read the project: every mistake with its line, then what a run would do and why.
+    """Read the project and its rules: every mistake with its line, then what a run would do and why.
 
     \b
     Examples:
@@ -33,6 +33,11 @@ def command(ctx: click.Context, schema: str | None) -> None:
     show = show_of(ctx)
     loaded = loaded_of(ctx)
     store = store_of(ctx, loaded)
+    rules = loaded.root / loaded.project.guard.rules if loaded.project.guard.rules else None
+    if rules is not None and rules.is_file():
+        from luodi.guard.business import read_rules
+
+        read_rules(rules)
     show.line(show.say("check_ok", name=loaded.project.name), project=loaded.project.name, mistakes=0)
     for planned in Runner(store, stages(loaded), project=loaded.root, seed=loaded.project.seed).plan():
         text = show.say("will_run" if planned.why else "in_store", stage=planned.stage, why=planned.why)

@@ -49,6 +49,13 @@ def _title(name: str, show: Show) -> str:
     return words(name).zh
 
 
+def both(gate: dict[str, Any] | None, m: dict[str, Any], show: Show) -> str:
+    """Whether the value meets the gate, and whether it does so with confidence; "" where nothing can be said."""
+    if not gate or m.get("low") is None or "confident" not in gate:
+        return ""
+    return " / ".join(show.say("yes" if gate[key] else "no") for key in ("meets_value", "confident"))
+
+
 def show_promises(passport: dict[str, Any], show: Show) -> None:
     rows, data = [], []
     for promise in PROMISES:
@@ -56,17 +63,33 @@ def show_promises(passport: dict[str, Any], show: Show) -> None:
         for m in passport["promises"][promise]:
             gate = m.get("gate")
             verdict = show.say(gate["verdict"]) if gate else "–"
+            if gate and gate.get("waiver"):
+                verdict = show.say("waived", verdict=verdict, **gate["waiver"])
             value = f"{number(m['value'], m['unit'])} {interval(m)}".strip()
-            rows.append([name, _title(m["name"], show), value, against(m), gate["bound"] if gate else "", verdict])
+            rows.append(
+                [
+                    name,
+                    _title(m["name"], show),
+                    value,
+                    against(m),
+                    gate["bound"] if gate else "",
+                    both(gate, m, show),
+                    verdict,
+                ]
+            )
             data.append({"event": "measurement", "verdict": gate["verdict"] if gate else None} | m)
             name = ""
     for g in passport["gates_without_measurement"]:
-        rows.append([name, _title(g["measure"], show), "–", g["reason"], g["bound"], show.say(g["verdict"])])
+        verdict = show.say(g["verdict"])
+        if g.get("waiver"):
+            verdict = show.say("waived", verdict=verdict, **g["waiver"])
+        rows.append([name, _title(g["measure"], show), "–", g["reason"], g["bound"], "", verdict])
         data.append({"event": "gate"} | g)
     title = f"{passport['name']}@{passport['version']}"
     columns = [show.say(k) for k in ("promise", "measurement", "measured")] + [
         "",
         show.say("gate"),
+        show.say("value_95"),
         show.say("verdict"),
     ]
     show.table(columns, rows, data, title)

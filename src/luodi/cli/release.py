@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import click
 
+from luodi.cli import carry
 from luodi.cli.context import loaded_of, show_of, store_of
+
+if TYPE_CHECKING:
+    from luodi.cli.show import Show
+    from luodi.release import Registry, Verified
 
 
 @click.group()
 def command() -> None:
-    """List, show, verify, promote and roll back releases.
+    """List, show, compare, verify, promote, roll back, revoke and carry releases.
 
     \b
     Examples:
@@ -20,7 +26,12 @@ def command() -> None:
       luodi release verify helpdesk@3
       luodi release promote helpdesk@3
       luodi release rollback
+      luodi release export helpdesk@3 /media/stick/helpdesk-3.tar
     """
+
+
+for each in carry.COMMANDS:
+    command.add_command(each)
 
 
 def _name(ctx: click.Context, reference: str | None) -> str:
@@ -41,7 +52,7 @@ def ls(ctx: click.Context) -> None:
     rows = [
         [
             str(r),
-            r.verdict,
+            show.say("revoked") if r.revoked else r.verdict,
             ", ".join(r.channels),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(r.time_ms / 1000)),
             r.digest[:12],
@@ -53,6 +64,7 @@ def ls(ctx: click.Context) -> None:
             "release": str(r),
             "verdict": r.verdict,
             "channels": list(r.channels),
+            "revoked": r.revoked,
             "time_ms": r.time_ms,
             "digest": r.digest,
         }
@@ -133,18 +145,40 @@ def verify(ctx: click.Context, reference: str | None) -> int:
 @command.command()
 @click.argument("reference")
 @click.option("--to", "channel", type=click.Choice(["live", "canary", "candidate"]), default="live", show_default=True)
+@click.option("--anyway", is_flag=True, help="Even if callers of the live release would notice.")
 @click.pass_context
-def promote(ctx: click.Context, reference: str, channel: str) -> None:
-    """Put a release on a channel; it is verified first."""
+def promote(ctx: click.Context, reference: str, channel: str, anyway: bool) -> None:
+    """Put a release on a channel; it is verified first, and compared with the live one.
+
+    A shorter context, a language or a model less are refused, since calls that worked would fail.
+    """
     from luodi.release import Registry
     from luodi.release import verify as check
 
     out, store = show_of(ctx), store_of(ctx)
     registry = Registry(store)
     found = registry.find(reference)
-    check(found, store)
+    verified = check(found, store)
+    _compatible(registry, verified, out, anyway)
     registry.move(found, channel, store.keys.owner())  # type: ignore[arg-type]
     out.line(out.say("promoted", release=found, channel=channel), release=str(found), channel=channel)
+
+
+def _compatible(registry: Registry, verified: Verified, out: Show, anyway: bool) -> None:
+    from luodi.cli.show import warn
+    from luodi.errors import ReleaseError
+    from luodi.release.compatible import clashes
+
+    live = [r for r in registry.all(verified.release.name) if "live" in r.channels and r != verified.release]
+    if not live:
+        return
+    for clash in clashes(registry.store.artifacts.get(live[0].digest).files, verified.folder):
+        text = f"{clash.what}: {live[0]} {clash.before}, {verified.release} {clash.after}"
+        if clash.level == "block" and not anyway:
+            raise ReleaseError(
+                f"{verified.release} can't take the place of {live[0]}: {text}", "--anyway does it still"
+            )
+        warn(text, out)
 
 
 @command.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,7 @@ def command() -> None:
       luodi review ls
       luodi review show rec_01a2
       luodi review decide rec_01a2 overturned --note "the page was changed in May"
+      luodi review export reviews
     """
 
 
@@ -90,3 +92,19 @@ def decide(ctx: click.Context, record: str, decision: str, note: str) -> None:
     full = _record(ctx, record)
     done = reviews.decide(full, decision, note, actor=store_of(ctx).keys.owner())
     out.line(out.say("review_decided", record=full, decision=decision), **done)
+
+
+@command.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.pass_context
+def export(ctx: click.Context, folder: Path) -> None:
+    """Write what decided reviews teach into a folder: rows for guard.train and guard.category_data, and feedback.
+
+    Name them in luodi.yaml, e.g. `train: [{source: "file:reviews", glob: guard.jsonl, basis: own}]` under `guard`.
+    That content was read is written into the log.
+    """
+    from luodi.gateway.admin.taught import export_decided
+
+    out, store = show_of(ctx), store_of(ctx)
+    counts = export_decided(store, _reviews(ctx), folder, actor=store.keys.owner())
+    out.line(out.say("review_exported", folder=folder, **counts), folder=str(folder), **counts)

@@ -137,4 +137,6 @@ def _shown(row: Row, language: Language) -> dict[str, str]:
         "n": row.n if row.n != "1" else "",
         "verdict": row.verdict,
         "named": words(row.verdict).of(language),
+        "both": row.both.of(language),
+        "waiver": row.waiver.of(language),
     }

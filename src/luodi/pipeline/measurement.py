@@ -12,6 +12,7 @@ class Measurement:
 
     `low` and `high` are the ends of the interval at the project's confidence; None where there is none.
     `base` and the `difference` fields compare with the untuned model on the same items, pair by pair.
+    `judge` tells of the instrument that judged the answers: its name, and how it does against human labels.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Measurement:
     seed: int = 0
     command: str = "luodi run"
     note: str = ""
+    judge: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if v is not None}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from luodi.project.gates import PROMISES, Gate, Gates, Promise
+from luodi.project.gates import PROMISES, Gate, Gates, Promise, Waiver
 from luodi.project.model import BaseModelSource, Project, Source
 from luodi.project.reading import read_yaml
 
@@ -22,6 +22,7 @@ __all__ = [
     "Project",
     "Promise",
     "Source",
+    "Waiver",
     "ignored",
     "load",
     "schema",
@@ -56,8 +57,6 @@ def _on_this_machine(url: str) -> bool:
 def ignored(project: Project) -> list[str]:
     """Settings that are read and do nothing yet; a user must not believe that they work."""
     found = []
-    if project.compliance:
-        found.append(f"compliance: {', '.join(project.compliance)}: packs are not assessed yet; nothing is claimed")
     if not project.guard.train:
         found.append(
             "guard.train is empty: no attack detector is trained; known templates of attacks are still refused"

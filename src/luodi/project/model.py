@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from luodi.project.units import Duration
 
@@ -144,6 +144,12 @@ class Evaluate(Part):
     parity: int = Field(16, ge=0, description="prompts answered by the reference engine as well")
     gold: int = Field(0, ge=0, description="gold questions asked; 0 asks all")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
+    suites: list[str] = Field(
+        [], description="folders of suites to measure, or names that `luodi evaluate --list` shows"
+    )
+    witness: str = Field(
+        "", description="who is told of the thresholds before the run: file:/path, https://… or rfc3161:https://…"
+    )
 
 
 class Personal(Part):
@@ -400,6 +406,37 @@ class Serve(Part):
     max_answer_tokens: int = Field(96, ge=8, le=4096, description="longest answer, in tokens")
 
 
+class Labels(Part):
+    """How answers say that they were generated, beside the words and metadata that they always carry."""
+
+    watermark: Literal["off", "kgw"] = Field(
+        "off",
+        description="kgw: a statistical watermark in what the model writes; needs the engine llama or transformers",
+    )
+
+
+class Compliance(Part):
+    """Laws and standards that releases are held against: `luodi compliance report`."""
+
+    packs: list[str] = Field([], description="names of packs; `luodi compliance ls` lists them")
+    scope: Literal["", "public", "business", "internal"] = Field("", description="whom the service is offered to")
+    not_applicable: dict[str, str] = Field(
+        {}, description="control -> reason why it does not apply, as reports show it"
+    )
+
+    @field_validator("not_applicable")
+    @classmethod
+    def _reasons(cls, given: dict[str, str]) -> dict[str, str]:
+        if bare := [control for control, reason in given.items() if not reason.strip()]:
+            raise ValueError(f"{bare[0]}: say why it does not apply")
+        return given
+
+
+def _packs(value: Any) -> Any:
+    """The names alone may be written."""
+    return {"packs": value} if isinstance(value, list) else value
+
+
 class Project(Part):
     """A whole `luodi.yaml`."""
 
@@ -422,8 +459,21 @@ class Project(Part):
     compress: Compress = Field(Compress(), description="the weights that are exported")
     evaluate: Evaluate = Field(Evaluate(), description="how much is measured")
     guard: Guard = Field(Guard(), description="data of the attack detector; no source may be in both lists")
-    compliance: list[str] = Field([], description="policy packs; accepted and not assessed yet: `luodi check` says so")
+    compliance: Annotated[Compliance, BeforeValidator(_packs, json_schema_input_type=list[str] | Compliance)] = Field(
+        Compliance(), description="packs of controls; their names alone may be written"
+    )
+    labels: Labels = Field(Labels(), description="how answers say that they were generated")
     serve: Serve = Field(Serve(), description="the gateway")
     store: str = Field("", description="database URL, e.g. postgresql://host/name; by default a file in .luodi")
     runner: str = Field("local", pattern=r"^(local|ray(://.+)?)$", description="local, ray, or ray://HOST:PORT")
     seed: int = Field(20261122, ge=0, description="seed of every random choice")
+
+    @model_validator(mode="after")
+    def _can_mark(self) -> Self:
+        engine = self.serve.engine
+        if self.labels.watermark != "off" and (engine == "openvino" or engine.startswith("http")):
+            raise ValueError(
+                f"labels.watermark: the engine {engine!r} lets nobody touch its choice of tokens;"
+                " write serve.engine: llama or transformers, or labels.watermark: off"
+            )
+        return self

@@ -120,7 +120,7 @@ def _explain(model: type[BaseModel], error: Any, place: Place) -> str:
         return f"{where}: {_short(error['input'])}: expected names with values"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
-        return f"{where}: {message}"
+        return f"{where}: {message}" if where else message
     return f"{where}: {_short(error['input'])}: {message[0].lower() + message[1:]}"
 
 

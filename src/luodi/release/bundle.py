@@ -5,6 +5,7 @@ index/       the knowledge index                                prompts/    vers
 cards/       model card, data card                              serve.json  engine, passages, price
 routes/      which model answers, where one of two is chosen
 confidence/  how likely an answer is right, and from where on one is given
+evidence/    what every item of every measurement scored
 passport.json, passport.html, policy.json                       statement.json  the signature
 """
 
@@ -17,12 +18,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from luodi.engine.watermark import watermark_of
 from luodi.guard.policy import compile_policy
 from luodi.guard.privacy import PrivacyPolicy
 from luodi.guard.training_text import TrainingText
 from luodi.knowledge import DEFAULT_PROMPT
 from luodi.pipeline import Context, read_rows
-from luodi.release import passport, statement
+from luodi.release import mlbom, passport, statement
+from luodi.release.formats import check_formats
 from luodi.release.registry import Registry
 from luodi.release.report import write_report
 from luodi.release.verify import PASSPORT
@@ -30,6 +33,7 @@ from luodi.store import digest_file
 from luodi.store.artifacts import list_content
 from luodi.store.digest import digest_tree
 
+EVIDENCE = "evidence"
 _GUARD = ("attack-model", "semantic", "categories", "words")
 _WEIGHTS = (
     "*.gguf",
@@ -48,6 +52,7 @@ class Params(BaseModel):
     project: dict[str, Any]
     policy: dict[str, Any] = {}  # the default policy, if empty
     personal: dict[str, Any] = {}  # what becomes of personal data in live calls
+    labels: dict[str, Any] = {}
     instructions: str
     serve: dict[str, Any]
 
@@ -57,6 +62,8 @@ def run(ctx: Context) -> None:
     store = ctx.store
     p: Params = ctx.params
     policy = p.policy or {"guard": _policy(ctx)}
+    if p.labels.get("watermark", "off") != "off":
+        policy = policy | {"labels": {"watermark": watermark_of(store).as_dict()}}
     verdicts = ctx.json("gates", "verdicts.json")
     registry = Registry(store)
     version = registry.next_version(p.name)
@@ -76,6 +83,7 @@ def run(ctx: Context) -> None:
         inputs=dict(ctx.inputs),
         policy=policy,
     )
+    ctx.write_json(mlbom.FILE, mlbom.build(ctx.out, document, ctx.made_from))
     ctx.write_json(PASSPORT, document)
     write_report(document, ctx.out / "passport.html")
     ctx.progress(2, 3, "signing")
@@ -88,8 +96,9 @@ def run(ctx: Context) -> None:
         "passport": digest_file(ctx.out / PASSPORT),
         "stages": {name: action.output for name, action in ctx.made_from.items()},
     }
+    check_formats(ctx.out)
     files = list_content(ctx.out)
-    ctx.write_json(statement.FILE, statement.sign(store.keys, files, predicate))
+    ctx.write_json(statement.FILE, statement.sign(store.keys, ctx.out, files, predicate))
     # The artifact will get exactly this digest; the row is there before it, and a kill in between leaves a row
     # whose bundle is missing, which the registry does not show and whose version is used again.
     digest = digest_tree(list_content(ctx.out))
@@ -132,6 +141,8 @@ def _copy_parts(ctx: Context) -> None:
             copy(ctx.inputs["index"] / file, ctx.out / "index" / file)
     if (ctx.inputs["guard"] / "rules.yaml").is_file():
         copy(ctx.inputs["guard"] / "rules.yaml", ctx.out / "guard" / "rules.yaml")
+    if (ctx.inputs["gates"] / "items.json").is_file():
+        copy(ctx.inputs["gates"] / "items.json", ctx.out / EVIDENCE / "items.json")
     if "confidence" in ctx.inputs:
         copy(ctx.inputs["confidence"] / "confidence.json", ctx.out / "confidence" / "confidence.json")
     if "routes" in ctx.inputs:

@@ -41,7 +41,7 @@ def build(
         "compared_with": verdicts["live"],
         "promises": promises,
         "gates_without_measurement": missing,
-        "thresholds": {k: verdicts["thresholds"][k] for k in ("time", "signature")},
+        "thresholds": verdicts["thresholds"],
         "project": project,
         "policy": policy,
         "stages": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from luodi.errors import ReleaseError
 from luodi.store import Store
 from luodi.store.database import now_ms
-from luodi.store.migrations import channels, releases
+from luodi.store.migrations import channels, releases, revocations
 
 Channel = Literal["candidate", "canary", "live", "previous"]
 CHANNELS: tuple[Channel, ...] = ("candidate", "canary", "live", "previous")
@@ -19,7 +19,12 @@ CHANNELS: tuple[Channel, ...] = ("candidate", "canary", "live", "previous")
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version of a release; `digest` is that of its bundle in the store."""
+    """One version of a release.
+
+    Attributes:
+        digest: of its bundle in the store.
+        revoked: why it must not be served any more; "" of most.
+    """
 
     name: str
     version: int
@@ -27,6 +32,7 @@ class Release:
     verdict: str
     time_ms: int
     channels: tuple[str, ...] = ()
+    revoked: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -51,11 +57,15 @@ class Registry:
         at: dict[tuple[str, int], list[str]] = {}
         for row in connection.execute(select(channels)).all():
             at.setdefault((row.name, row.version), []).append(row.channel)
+        revoked = {r.digest: r.reason for r in connection.execute(select(revocations)).all()}
         return [
-            Release(r.name, r.version, r.digest, r.verdict, r.time_ms, tuple(sorted(at.get((r.name, r.version), []))))
+            Release(
+                r.name, r.version, r.digest, r.verdict, r.time_ms, tuple(sorted(at.get((r.name, r.version), []))),
+                revoked.get(r.digest, ""),
+            )
             for r in rows
             if r.digest in self.store.artifacts  # a kill can leave a row whose bundle was never stored
-        ]
+        ]  # fmt: skip
 
     def find(self, reference: str) -> Release:
         """A release by NAME@VERSION, NAME@CHANNEL, or NAME (live, or else the newest candidate).
@@ -87,8 +97,13 @@ class Registry:
             known = self._all(connection, name)
         return max((r.version for r in known), default=0) + 1
 
-    def register(self, name: str, version: int, digest: str, verdict: str, actor: str) -> None:
+    def register(
+        self, name: str, version: int, digest: str, verdict: str, actor: str, *, brought_from: str = ""
+    ) -> None:
         """Enter a release; one that passed becomes the candidate.
+
+        Args:
+            brought_from: who signed it, if it was made in another store.
 
         Raises:
             ReleaseError: there is another release of this name and version.
@@ -96,16 +111,19 @@ class Registry:
         with self.store.database.begin() as connection:
             there = [r for r in self._all(connection, name) if r.version == version and r.digest != digest]
             if there:
-                raise ReleaseError(f"{there[0]} is already there", "`luodi run` again: the next version is then taken")
+                hint = "`luodi run` again: the next version is then taken"
+                if brought_from:
+                    hint = "two stores made different releases of this name and version; only one can be kept here"
+                raise ReleaseError(f"{there[0]} is already there", hint)
             connection.execute(delete(channels).where(channels.c.name == name, channels.c.version == version))
             connection.execute(delete(releases).where(releases.c.name == name, releases.c.version == version))
             row = {"name": name, "version": version, "digest": digest, "verdict": verdict, "time_ms": now_ms()}
             connection.execute(insert(releases).values(**row))
             if verdict == "pass":
                 self._set(connection, name, "candidate", version)
-            self.store.database.log(
-                connection, actor, "release.made", f"{name}@{version}", digest=digest, verdict=verdict
-            )
+            about = {"digest": digest, "verdict": verdict} | ({"signer": brought_from} if brought_from else {})
+            kind = "release.brought" if brought_from else "release.made"
+            self.store.database.log(connection, actor, kind, f"{name}@{version}", **about)
 
     def move(self, release: Release, channel: Channel, actor: str) -> None:
         """Put a release on a channel. The one that was live becomes `previous`.
@@ -123,6 +141,9 @@ class Registry:
                 f"{release} can't be promoted: its gates say {release.verdict!r}",
                 f"`luodi release show {release}` says why",
             )
+        reason = self._revoked(connection, release.digest)
+        if reason is not None:
+            raise ReleaseError(f"{release} is revoked: {reason}", "promote another release")
         if channel == "live":
             live = self._on(connection, release.name, "live")
             if live == release.version:
@@ -139,6 +160,31 @@ class Registry:
     def live_in(self, connection: Connection, name: str) -> int | None:
         """The version that is live; None if none is."""
         return self._on(connection, name, "live")
+
+    def revoke(self, release: Release, reason: str, actor: str) -> None:
+        """Let a release never be served again, on no channel, under no name; this can't be undone.
+
+        Raises:
+            ReleaseError: no reason is given, or it is revoked already.
+        """
+        if not reason.strip():
+            raise ReleaseError("a revocation needs a reason", 'give --reason "…"; it stays in the log')
+        with self.store.database.begin() as connection:
+            if (before := self._revoked(connection, release.digest)) is not None:
+                raise ReleaseError(f"{release} is revoked already: {before}")
+            row = {"digest": release.digest, "time_ms": now_ms(), "actor": actor, "reason": reason.strip()}
+            connection.execute(insert(revocations).values(**row))
+            where = (channels.c.name == release.name, channels.c.version == release.version)
+            connection.execute(delete(channels).where(*where))
+            self.store.database.log(connection, actor, "release.revoked", str(release), reason=reason.strip())
+
+    def revoked_in(self, connection: Connection, digests: Collection[str]) -> dict[str, str]:
+        """Which of some releases are revoked, by digest, and why."""
+        found = connection.execute(select(revocations).where(revocations.c.digest.in_(digests))).all()
+        return {row.digest: row.reason for row in found}
+
+    def _revoked(self, connection: Connection, digest: str) -> str | None:
+        return self.revoked_in(connection, [digest]).get(digest)
 
     def rollback(
         self, name: str, actor: str, tell: Callable[[Connection, str, dict[str, str]], object] = lambda *_: None

@@ -88,6 +88,9 @@ class Row:
     why: Words
     note: str
     plot: Plot
+    both: Words
+    waiver: Words
+    judge: Words
 
 
 def promise_rows(passport: dict[str, Any]) -> dict[str, list[Row]]:
@@ -97,8 +100,8 @@ def promise_rows(passport: dict[str, Any]) -> dict[str, list[Row]]:
 
 
 def promise_verdict(rows: Sequence[Row]) -> str:
-    """The worst verdict of the required gates among `rows`; "" if there is none."""
-    found = {r.verdict for r in rows if r.required}
+    """The worst verdict of the required gates among `rows`, those that are waived left out; "" if there is none."""
+    found = {r.verdict for r in rows if r.required and not r.waiver.en}
     return next((v for v in ("block", "need more", "pass") if v in found), "")
 
 
@@ -189,6 +192,56 @@ def _row(m: dict[str, Any]) -> Row:
         why=_why(m, gate),
         note=m.get("note", ""),
         plot=_plot(m),
+        both=_both(m, gate),
+        waiver=waiver_words(gate),
+        judge=_judge(m.get("judge") or {}),
+    )
+
+
+def _both(m: dict[str, Any], gate: dict[str, Any]) -> Words:
+    """Whether the value meets the gate, and whether it does so with confidence."""
+    if m.get("low") is None or "confident" not in gate:
+        return Words("", "")
+    met, sure = gate["meets_value"], gate["confident"]
+    return Words(
+        f"value {'met' if met else 'not met'}, with confidence {'met' if sure else 'not met'}",
+        f"数值{'达标' if met else '未达标'}，按置信区间{'达标' if sure else '未达标'}",
+    )
+
+
+def waiver_words(gate: dict[str, Any]) -> Words:
+    """Who waives a gate, why and until when; empty where nobody does."""
+    if not (w := gate.get("waiver")):
+        return Words("", "")
+    return Words(
+        f"Waived by {w['person']} ({w['role']}) until {w['expires']}: {w['reason']}",
+        f"由 {w['person']}（{w['role']}）豁免至 {w['expires']}：{w['reason']}",
+    )
+
+
+def _judge(judge: dict[str, Any]) -> Words:
+    """The instrument that judged the answers, and how it does against human labels."""
+    en, zh = [], []
+    for language, found in sorted(judge.get("languages", {}).items()):
+        if found.get("recall") is None:
+            en.append(f"{language}: no labels")
+            zh.append(f"{language}：无标注")
+            continue
+        counts = "/".join(str(found[k]) for k in ("tp", "fn", "fp", "tn"))
+        en.append(
+            f"{language}: recall {found['recall']:.2f} [{found['recall_low']:.2f}, {found['recall_high']:.2f}],"
+            f" false alarms {found['alarm']:.2f}, TP/FN/FP/TN {counts}"
+        )
+        zh.append(
+            f"{language}：召回率 {found['recall']:.2f} [{found['recall_low']:.2f}, {found['recall_high']:.2f}]，"
+            f"误报率 {found['alarm']:.2f}，TP/FN/FP/TN {counts}"
+        )
+    if not en:
+        return Words("", "")
+    corrected = judge.get("uncorrected")
+    more = ("", "") if corrected is None else (f"; counted {corrected:.1%}", f"；原始计数 {corrected:.1%}")
+    return Words(
+        f"Judge {judge['name']} ({'; '.join(en)}){more[0]}", f"评判器 {judge['name']}（{'；'.join(zh)}）{more[1]}"
     )
 
 
@@ -197,9 +250,11 @@ def _why(m: dict[str, Any], gate: dict[str, Any]) -> Words:
     if gate.get("verdict") not in ("block", "need more"):
         ends = [(m.get("low" if side > 0 else "high"), bound, side) for bound, side in _limits(m)]
         met = all(end is None or side * (end - bound) >= 0 for end, bound, side in ends)
-        if met or "live" in gate["bound"]:  # a margin is judged on both releases' intervals
+        if met or "live" in gate["bound"] or gate.get("confident"):  # a margin is judged on both releases' intervals
             return Words("", "")
         return Words("This gate judges the value itself, not its interval.", "此门槛只看数值本身，不看区间。")
+    if gate.get("how") in ("pairs", "") and gate.get("reason"):
+        return Words(f"{gate['reason'][0].upper()}{gate['reason'][1:]}.", f"{gate['reason']}。")
     if gate["verdict"] == "block":
         value, bound = _with_unit(number(m["value"], m["unit"]), m["unit"]), bound_words(gate["bound"], m["unit"])
         return Words(f"{value.en} does not meet {bound.en}.", f"{value.zh} 未达到门槛 {bound.zh}。")
@@ -209,7 +264,7 @@ def _why(m: dict[str, Any], gate: dict[str, Any]) -> Words:
     zh = f"数值已达到门槛，但区间尚未达到：{m['n']:,} 个样本不足以下结论。"
     if not gate.get("meets_value", False):
         en, zh = f"{m['n']:,} items are too few to tell it from live.", f"{m['n']:,} 个样本不足以与线上版本区分。"
-    needed = _needed(m)
+    needed = gate.get("needed") or _needed(m)
     if needed:
         en, zh = f"{en} About {needed:,} would do at this value.", f"{zh}按此数值约需 {needed:,} 个。"
     return Words(en, zh)
@@ -350,6 +405,7 @@ def render_report(passport: dict[str, Any], language: Language = "en") -> str:
         words=words,
         number=number,
         bound_words=bound_words,
+        waiver_words=waiver_words,
         base=_base_name(passport),
         rows=rows,
         verdicts={name: promise_verdict(found) for name, found in rows.items()},
@@ -374,4 +430,5 @@ def render_report(passport: dict[str, Any], language: Language = "en") -> str:
 def write_report(passport: dict[str, Any], path: Path) -> None:
     """Write the report of a passport to `path`, as one file that asks for nothing else."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_report(passport), "utf-8")
+    # A model may say NUL, which HTML has no place for.
+    path.write_text(render_report(passport).replace("\0", "\N{REPLACEMENT CHARACTER}"), "utf-8")

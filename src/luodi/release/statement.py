@@ -13,6 +13,7 @@ from typing import Any
 
 from luodi.errors import IntegrityError
 from luodi.store import canonical_json
+from luodi.store.digest import sha256_file
 from luodi.store.keys import Keys
 
 FILE = "statement.json"
@@ -25,11 +26,17 @@ def _pae(payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(_PAYLOAD), _PAYLOAD.encode(), len(payload), payload)
 
 
-def sign(keys: Keys, files: Iterable[dict[str, Any]], predicate: dict[str, Any]) -> dict[str, Any]:
-    """The envelope. `files` are the parts of the release: path and digest."""
+def sign(keys: Keys, folder: Path, files: Iterable[dict[str, Any]], predicate: dict[str, Any]) -> dict[str, Any]:
+    """The envelope. `files` are the parts of the release in `folder`: path and digest.
+
+    Luodi verifies by BLAKE3, which reads faster than disks do; SHA-256 is there for everybody else's tools.
+    """
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": f["path"], "digest": {"blake3": f["digest"]}} for f in files],
+        "subject": [
+            {"name": f["path"], "digest": {"blake3": f["digest"], "sha256": sha256_file(folder / f["path"])}}
+            for f in files
+        ],
         "predicateType": _PREDICATE,
         "predicate": predicate,
     }

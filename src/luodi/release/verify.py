@@ -64,6 +64,8 @@ def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Ve
             f"the registry says {release}, the bundle is signed as {predicate['name']}@{predicate['version']}"
         )
     passport = json.loads((folder / PASSPORT).read_bytes())
+    if release.revoked and not allow_failing:
+        raise ReleaseError(f"{release} is revoked: {release.revoked}", "serve another release")
     if predicate["verdict"] != "pass" and not allow_failing:
         failed = [g for g in predicate["gates"] if g["required"] and g["verdict"] != "pass"]
         first = (

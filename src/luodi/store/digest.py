@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -22,6 +23,12 @@ def digest_file(path: Path) -> str:
     if path.stat().st_size < _MMAP_FROM:
         return digest_bytes(path.read_bytes())
     return blake3(max_threads=blake3.AUTO).update_mmap(str(path)).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content in hex, for what others read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def canonical_json(value: Any) -> bytes:

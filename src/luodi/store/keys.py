@@ -2,6 +2,7 @@
 
 keys/signing.pem      the private key (mode 0600), made on first use
 keys/trusted/*.pub    public keys whose signatures count: the store's own, and those an operator adds
+keys/distrusted/      those that counted once
 """
 
 from __future__ import annotations
@@ -90,6 +91,25 @@ class Keys:
         text = f"ed25519 {base64.b64encode(_raw(key)).decode()} {' '.join(signer.split()) or 'unknown'}\n"
         write_bytes(path, text.encode())
         return path
+
+    def distrust(self, name: str) -> str:
+        """Let signatures of a trusted key count no more; returns its owner. The key is kept in keys/distrusted.
+
+        Raises:
+            StoreError: the key is not trusted, or is the store's own.
+        """
+        known = self.trusted().get(name)
+        if known is None:
+            there = ", ".join(f"{key} ({owner})" for key, (_, owner) in self.trusted().items())
+            raise StoreError(f"key {name!r} is not trusted here", f"trusted are: {there}")
+        if name == key_id(self._signing_key().public_key()):
+            raise StoreError(
+                f"{name} is this store's own key", "to sign with another, move keys/signing.pem away first"
+            )
+        path = self.root / "trusted" / f"{name}.pub"
+        write_bytes(self.root / "distrusted" / path.name, path.read_bytes())
+        path.unlink()
+        return known[1]
 
     def trusted(self) -> dict[str, tuple[Ed25519PublicKey, str]]:
         """Trusted public keys and their owners by key id."""

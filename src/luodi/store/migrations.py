@@ -364,6 +364,15 @@ vault = Table(
 Index("vault_ends", vault.c.expires_ms)
 Index("vault_subjects", vault.c.subject)
 
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of a release's bundle
+    Column("time_ms", BigInteger, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 
 def m001_initial(connection: Connection) -> None:
     for table in (events, releases, channels, api_keys, records, reply_cache):
@@ -411,8 +420,13 @@ def m008_vault(connection: Connection) -> None:
     vault.create(connection)
 
 
+def m009_revocations(connection: Connection) -> None:
+    revocations.create(connection)
+
+
 MIGRATIONS = [
     m001_initial, m002_gateway, m003_idempotency, m004_cache, m005_admin, m006_webhooks, m007_experiments, m008_vault,
+    m009_revocations,
 ]  # fmt: skip
 
 
