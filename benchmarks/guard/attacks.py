@@ -18,12 +18,14 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from benchmarks.guard import attack_data as data
 from benchmarks.guard.attack_data import Sample
 from benchmarks.guard.chinese_attacks import ATTACKS, HARMLESS
 from benchmarks.guard.personal import row
 
 from luodi.evaluate.attacks import _Seen
+from luodi.evaluate.calibration import expected_calibration_error
 from luodi.guard import About, AttackModel, Guard, GuardPolicy, default_policy
 from luodi.guard.normalise import views
 from luodi.guard.rules import match_rules
@@ -66,9 +68,24 @@ def rows() -> list[Row]:
         out.append(refused(f"benign {name}", guard, samples, target))
     out.append(refused("benign documents (AgentDojo)", guard, [s for s in inside if not s.attack], 0.02))
     out.append(refused("benign documents (records in the packages installed here)", guard, data.packaged(), 0.02))
+    out.append(calibration(guard, [*known, *unknown], [*benign["prompts, en"], *pages]))
     out += by_meaning(model, taught, known, benign)
     out += disguises(guard, [s.text for s in known if len(s.text) < 300][:400])
     return out + conversations(model, known, [s.text for s in benign["prompts, en"]])
+
+
+def calibration(guard: Guard, attacks: Sequence[Sample], harmless: Sequence[Sample]) -> Row:
+    """How far the combined risk is from the share of attacks, with `expected` set to their share in this mix."""
+    expected = len(attacks) / (len(attacks) + len(harmless))
+    reckoning = Guard(guard.policy.model_copy(update={"expected": expected}), guard.parts.attack_model)
+    p = np.array([reckoning.risk(reckoning.check_input(s.text)) for s in (*attacks, *harmless)])
+    y = np.array([1.0] * len(attacks) + [0.0] * len(harmless))
+    error = expected_calibration_error(p, y)
+    rng = np.random.default_rng(0)
+    again = [expected_calibration_error(p[i], y[i]) for i in rng.integers(0, len(p), (200, len(p)))]
+    low, high = (float(v) for v in np.quantile(again, [0.025, 0.975]))
+    name = f"calibration error of the combined risk, known and held-out sources, {expected:.0%} attacks"
+    return row(name, error, low, high, "share", len(p), "", None)
 
 
 def trained() -> tuple[AttackModel, _Seen, list[Sample], list[Sample]]:

@@ -206,3 +206,21 @@ def test_a_row_that_lies_about_the_verdict_is_not_believed(store: Store) -> None
         verify(replace(release, verdict="pass"), store)
     with pytest.raises(ReleaseError, match="the registry says helpdesk@7"):
         verify(replace(release, version=7), store, allow_failing=True)
+
+
+def test_a_waiver_lets_a_release_be_promoted_up_to_its_last_day(copy: tuple[Store, Release, Path]) -> None:
+    from datetime import date
+
+    from luodi.release import check_waivers
+
+    store, release, _ = copy
+    verified = verify(release, store)
+    check_waivers(verified)
+    gate = verified.passport["promises"]["fit"][0]["gate"]
+    waiver = {"person": "Ann", "role": "admin", "reason": "known", "expires": "2026-06-30"}
+    gate |= {"verdict": "block", "required": True, "waiver": waiver}
+    check_waivers(verified, date(2026, 6, 30))
+    with pytest.raises(ReleaseError, match="by a waiver of Ann until 2026-06-30"):
+        check_waivers(verified, date(2026, 7, 1))
+    gate["verdict"] = "pass"  # it would have passed without
+    check_waivers(verified, date(2026, 7, 1))

@@ -152,13 +152,14 @@ def promote(ctx: click.Context, reference: str, channel: str, anyway: bool) -> N
 
     A shorter context, a language or a model less are refused, since calls that worked would fail.
     """
-    from luodi.release import Registry
+    from luodi.release import Registry, check_waivers
     from luodi.release import verify as check
 
     out, store = show_of(ctx), store_of(ctx)
     registry = Registry(store)
     found = registry.find(reference)
     verified = check(found, store)
+    check_waivers(verified)
     _compatible(registry, verified, out, anyway)
     registry.move(found, channel, store.keys.owner())  # type: ignore[arg-type]
     out.line(out.say("promoted", release=found, channel=channel), release=str(found), channel=channel)

@@ -22,7 +22,7 @@ from luodi.guard.features import BUCKETS, WINDOW, Grams, grams
 from luodi.guard.normalise import normalise, views
 
 _FORMAT = 1
-_FIELDS = ("bias", "spread", "slope", "offset", "threshold", "version", "conversation")
+_FIELDS = ("bias", "spread", "slope", "offset", "threshold", "version", "conversation", "prior")
 _HELD_OUT = 0.2
 _PLAIN_RECORDS = 2  # without any text of the training data, for each that holds an attack
 _HIDDEN_WEIGHT = 0.3  # of an attack put into benign text, beside 1 for the attack alone
@@ -48,6 +48,7 @@ class AttackModel:
         threshold: score that the wanted share of held-out benign texts stays under.
         version: format and digest of the weights, for the verdict.
         conversation: the same of `conversation.Risk` over ten benign turns; 0 where it was not measured.
+        prior: share of attacks among the texts that it was calibrated on.
     """
 
     weights: NDArray[np.float32]
@@ -58,6 +59,7 @@ class AttackModel:
     threshold: float
     version: str
     conversation: float = 0.0
+    prior: float = 0.5
 
     @staticmethod
     def train(
@@ -105,7 +107,8 @@ class AttackModel:
         model = AttackModel(weights, raw.bias, spread, slope, offset, threshold, _version(weights))
         # a conversation is judged anew with each turn, by two signs
         strict = 1.0 - (1.0 - benign_quantile) / 2
-        return replace(model, conversation=model._talk(benign_texts, strict, seed))
+        prior = float(np.mean(marks[held]))
+        return replace(model, conversation=model._talk(benign_texts, strict, seed), prior=prior)
 
     def score(self, text: str) -> float:
         """How much `text` reads like an attack, 0 to 1: the worst window of the text and of its decodings."""

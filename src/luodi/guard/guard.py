@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from luodi.guard.attacks import AttackModel
 from luodi.guard.check import NOTHING, About, Check, Editing, Finding, Hit, NotRun, Text, Watch
 from luodi.guard.checks import Parts, build
 from luodi.guard.policy import DOORS, CheckPolicy, Door, GuardPolicy
+from luodi.guard.risk import CHECK, VERSION, combined
 from luodi.guard.verdict import EDITS, STOPS, STRICTNESS, Disposition, GuardResult, Verdict
 
 
@@ -123,7 +125,10 @@ class Guard:
 
     def check_input(self, text: str, about: About = NOTHING) -> GuardResult:
         """Judge what a user wrote."""
-        return self._check(Text(text, "input", about), self._doors["input"])
+        result = self._check(Text(text, "input", about), self._doors["input"])
+        if self.policy.review is None or result.stops or about.earlier:
+            return result
+        return self._review(result, self.policy.review)
 
     def check_untrusted(self, text: str, about: About = NOTHING) -> GuardResult:
         """Judge a retrieved document or the result of a tool, before it reaches the model."""
@@ -138,6 +143,19 @@ class Guard:
         placed = [each for each in self._doors["input"] if each.check.edits]
         result = self._check(Text(text, "input", about), placed)
         return GuardResult("allow", text, result.verdicts) if result.stops else result
+
+    def risk(self, result: GuardResult) -> float:
+        """The probability that a text is an attack, of all that the checks said; see `risk.combined`."""
+        model = self.parts.attack_model
+        return combined(result.verdicts, learnt=model.prior if model else 0.5, expected=self.policy.expected)
+
+    def _review(self, result: GuardResult, threshold: float) -> GuardResult:
+        risk = self.risk(result)
+        action: Disposition = "human" if risk >= threshold else "allow"
+        verdict = Verdict(CHECK, VERSION, True, risk, threshold, action, "")
+        if action == "allow":
+            return replace(result, verdicts=(*result.verdicts, verdict))
+        return GuardResult("human", "", (*result.verdicts, verdict))
 
     def watch_output(self, about: About = NOTHING) -> OutputWatch:
         """Judges one answer while it streams."""

@@ -95,6 +95,8 @@ class GuardPolicy(_Frozen):
         checks: by name; one that is not named is decided as it is by default. The name may also stand beside `input`.
         privacy: what becomes of each type of personal data.
         transformer: the classifier that is asked where the linear model is not sure.
+        review: the combined risk from which a text that no check stopped is put before a person; None for never.
+        expected: the share of attacks in traffic, which the risk is reckoned for.
     """
 
     input: tuple[str, ...] = ("personal", "rules", "injection")
@@ -103,6 +105,8 @@ class GuardPolicy(_Frozen):
     checks: dict[str, CheckPolicy] = {}
     privacy: PrivacyPolicy = PrivacyPolicy()
     transformer: TransformerPolicy = TransformerPolicy()
+    review: float | None = Field(default=None, gt=0.0, le=1.0)
+    expected: float = Field(default=0.01, gt=0.0, lt=1.0)
 
     @model_validator(mode="before")
     @classmethod
@@ -172,8 +176,11 @@ def compile_policy(section: Mapping[str, Any], parts: Collection[str], privacy: 
         # recorded as not run on every call, and counted in guard_checks_ran; it does not refuse every call
         checks.setdefault("injection", {"on_missing": "allow"})
     return GuardPolicy.model_validate(
-        {**doors, "checks": checks, "privacy": privacy, "transformer": {"folder": folder}}
-    )
+        {
+            **doors, "checks": checks, "privacy": privacy, "transformer": {"folder": folder},
+            **{name: section[name] for name in ("review", "expected") if section.get(name) is not None},
+        }
+    )  # fmt: skip
 
 
 def default_policy(has_detector: bool) -> GuardPolicy:

@@ -216,6 +216,10 @@ class Guard(Part):
     output: list[str] = Field([], description="checks of answers")
     checks: dict[str, CheckSpec] = Field({}, description="how a check is decided, by its name")
     personal: Personal = Field(Personal(), description="personal data of live calls")
+    review: float | None = Field(
+        None, gt=0, le=1, description="combined risk from which a question that no check stopped waits for a person"
+    )
+    expected: float = Field(0.01, gt=0, lt=1, description="share of attacks in traffic, which the risk is reckoned for")
 
 
 class Tokens(Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,24 @@ def verify_folder(folder: Path, store: Store) -> tuple[dict[str, Any], str, list
         if found[name] != expected[name]:
             raise IntegrityError(f"{name}: changed since the release was signed")
     return signed["predicate"], signer, listing
+
+
+def check_waivers(verified: Verified, today: date | None = None) -> None:
+    """A release that only a waiver lets through may be promoted up to the waiver's last day.
+
+    Raises:
+        ReleaseError: that day is past.
+    """
+    now = (today or date.today()).isoformat()
+    gates = [m.get("gate") for found in verified.passport["promises"].values() for m in found]
+    for gate in filter(None, [*gates, *verified.passport["gates_without_measurement"]]):
+        waiver = gate.get("waiver")
+        if waiver and gate["required"] and gate["verdict"] != "pass" and waiver["expires"] < now:
+            by = f"a waiver of {waiver['person']} until {waiver['expires']}"
+            raise ReleaseError(
+                f"{verified.release} passed {gate['measure']} by {by}",
+                "measure again, or let somebody waive it anew, and `luodi run`",
+            )
 
 
 def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Verified:

@@ -9,7 +9,7 @@ from luodi.errors import ReleaseError
 from luodi.gateway.admin.asked import Asked, Body
 from luodi.gateway.events import emit
 from luodi.gateway.problem import Problem
-from luodi.release import Registry, Release, verify
+from luodi.release import Registry, Release, check_waivers, verify
 
 
 class Promote(Body):
@@ -26,7 +26,7 @@ def ls(asked: Asked) -> dict[str, Any]:
 def promote(asked: Asked) -> dict[str, Any]:
     registry = Registry(asked.store)
     found = _named(registry, asked.path["release"])
-    verify(found, asked.store)
+    check_waivers(verify(found, asked.store))
     registry.move(found, asked.body.channel, asked.who.actor)
     return _told(_named(registry, str(found)))
 
