@@ -115,6 +115,16 @@ class TestStatus:
         assert status(case, {"measure": "answers_supported", "at_least": 0.95, "n": 101}) == "no_evidence"
         assert status(case, {"measure": "answers_supported", "at_most": 0.5}) == "does_not"
 
+    def test_where_the_law_gives_no_number_the_gate_decides(self, case):
+        gated = {"measure": "answers_supported", "gated": True}
+        assert status(case, gated) == "conforms"
+        (m,) = case.passport["promises"]["fit"]
+        for verdict, expected in (("block", "does_not"), ("need more", "no_evidence")):
+            m["gate"]["verdict"] = verdict
+            assert status(case, gated) == expected
+        m["gate"] = None
+        assert status(case, gated) == "no_evidence"
+
     def test_what_is_not_measured_is_no_evidence(self, case):
         assert status(case, {"measure": "nothing", "at_least": 0.1}) == "no_evidence"
         assert status(case) == "no_evidence"

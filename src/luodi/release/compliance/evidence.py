@@ -84,6 +84,8 @@ def _measure(binding: Binding, case: Case) -> Found:
     shown = f"{number(value, m['unit'])}{share}"
     if m.get("low") is not None and m.get("high") is not None:
         shown += f" [{number(low, m['unit'])}, {number(high, m['unit'])}]"
+    if binding.gated:
+        return _gated(m, anchor, title, shown)
     bound = _bound(binding, m["unit"])
     text = Words(f"{shown}, n {m['n']:,}{bound.en}", f"{shown}，n {m['n']:,}{bound.zh}")
     state: State = "met"
@@ -91,9 +93,28 @@ def _measure(binding: Binding, case: Case) -> Found:
         state = "not_met"
     elif not _holds(binding, low, high) or m["n"] < binding.n:
         state = "unsure"
+    return Found(anchor, "measure", state, title, text, _detail(m, shown))
+
+
+def _detail(m: dict[str, Any], shown: str) -> tuple[tuple[str, str], ...]:
     detail = [("value", shown), ("n", str(m["n"])), ("promise", m["promise"]), ("how", m.get("command", "luodi run"))]
-    detail += [(key, str(m[key])) for key in ("data", "seed", "note") if m.get(key)]
-    return Found(anchor, "measure", state, title, text, tuple(detail))
+    if m.get("gate"):
+        detail.append(("gate", f"{m['gate']['bound']}: {m['gate']['verdict']}"))
+    return (*detail, *((key, str(m[key])) for key in ("data", "seed", "note") if m.get(key)))
+
+
+def _gated(m: dict[str, Any], anchor: str, title: Words, shown: str) -> Found:
+    """Held against the project's own gate, which was signed before the run."""
+    gate = m.get("gate")
+    if not gate:
+        text = Words(f"{shown}, n {m['n']:,}; the project sets no gate", f"{shown}，n {m['n']:,}；项目未设门槛")
+        return Found(anchor, "measure", "missing", title, text)
+    states: dict[str, State] = {"pass": "met", "block": "not_met", "need more": "unsure"}
+    text = Words(
+        f"{shown}, n {m['n']:,}; gate {gate['bound']}: {gate['verdict']}",
+        f"{shown}，n {m['n']:,}；门槛 {gate['bound']}：{words(gate['verdict']).zh}",
+    )
+    return Found(anchor, "measure", states[gate["verdict"]], title, text, _detail(m, shown))
 
 
 def _holds(binding: Binding, low: float, high: float) -> bool:

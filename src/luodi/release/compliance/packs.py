@@ -32,7 +32,8 @@ class Binding(_Part):
 
     Attributes:
         measure: a measurement of the passport, held against `at_least` or `at_most` on its interval's pessimistic end,
-            on `n` items at least. Without a bound it has to be there.
+            on `n` items at least. Where the law gives no number it is `gated`: it has to pass the gate that the project
+            set before the run. Without a bound it has to be there.
         card: a field of the model or data card, "model: Known limits".
         part: a file of the release.
         check: a check of the guard at the `door`.
@@ -54,6 +55,7 @@ class Binding(_Part):
     equals: str | bool | int | None = None
     at_least: float | None = None
     at_most: float | None = None
+    gated: bool = False
     n: int = 0
 
     @model_validator(mode="after")
