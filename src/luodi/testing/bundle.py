@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ def tiny_release(
     policy: Mapping[str, Any] | None = None,
     watermark: str = "off",
     tokenizer: Path | None = None,
+    weights_mb: int = 0,
     **options: Any,
 ) -> Release:
     """Make a release in `store` through the real release stage, and register it.
@@ -53,11 +55,15 @@ def tiny_release(
         policy: the guard's policy; the default one if left out.
         watermark: as in `labels` of the project file.
         tokenizer: a tokenizer's file for its weights; without one they have none.
+        weights_mb: megabytes of random bytes behind the stand-in's weights.
         options: other values of `serve.json`, e.g. `passages=2`.
     """
     work = Path(tempfile.mkdtemp(prefix="tiny-", dir=store.folder("work")))
     try:
         inputs = _inputs(work, documents, failing)
+        with (inputs["model"] / "large.gguf").open("ab") as file:
+            for _ in range(weights_mb):
+                file.write(os.urandom(1 << 20))
         if tokenizer is not None:
             shutil.copyfile(tokenizer, inputs["model"] / "tokenizer.json")
         serve = {
