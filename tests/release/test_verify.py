@@ -224,3 +224,28 @@ def test_a_waiver_lets_a_release_be_promoted_up_to_its_last_day(copy: tuple[Stor
         check_waivers(verified, date(2026, 7, 1))
     gate["verdict"] = "pass"  # it would have passed without
     check_waivers(verified, date(2026, 7, 1))
+
+
+def test_a_release_is_good_up_to_its_last_day(tmp_path: Path) -> None:
+    from datetime import date
+
+    from luodi.release.verify import expired
+
+    store = Store(tmp_path / "store")
+    release = tiny_release(store, project={"valid_days": 30})
+    predicate, _, _ = verify_folder(store.artifacts.get(release.digest).files, store)
+    last = date.fromisoformat(predicate["expires"])
+    assert verify(release, store).passport["expires"] == predicate["expires"]
+    assert expired(predicate, last) == "" and expired(predicate, date(last.year + 1, 1, 1)) == last.isoformat()
+    assert expired({"expires": ""}) == expired({}) == ""
+
+
+def test_an_expired_release_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from luodi.release import bundle
+
+    monkeypatch.setattr(bundle, "_expires", lambda days: "2020-01-01")
+    store = Store(tmp_path / "store")
+    release = tiny_release(store)
+    with pytest.raises(ReleaseError, match="expired on 2020-01-01"):
+        verify(release, store)
+    assert verify(release, store, allow_failing=True)

@@ -468,6 +468,7 @@ class Project(Part):
     )
     labels: Labels = Field(Labels(), description="how answers say that they were generated")
     serve: Serve = Field(Serve(), description="the gateway")
+    valid_days: int = Field(0, ge=0, description="days after which a release is served no more; 0 for ever")
     store: str = Field("", description="database URL, e.g. postgresql://host/name; by default a file in .luodi")
     runner: str = Field("local", pattern=r"^(local|ray(://.+)?)$", description="local, ray, or ray://HOST:PORT")
     seed: int = Field(20261122, ge=0, description="seed of every random choice")

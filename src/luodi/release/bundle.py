@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,9 @@ def run(ctx: Context) -> None:
         inputs=dict(ctx.inputs),
         policy=policy,
     )
+    expires = _expires(int(p.project.get("valid_days") or 0))
+    if expires:
+        document["expires"] = expires
     ctx.write_json(mlbom.FILE, mlbom.build(ctx.out, document, ctx.made_from))
     ctx.write_json(PASSPORT, document)
     write_report(document, ctx.out / "passport.html")
@@ -95,6 +99,7 @@ def run(ctx: Context) -> None:
         "thresholds_signed": verdicts["thresholds"]["time"],
         "passport": digest_file(ctx.out / PASSPORT),
         "stages": {name: action.output for name, action in ctx.made_from.items()},
+        "expires": expires,
     }
     check_formats(ctx.out)
     files = list_content(ctx.out)
@@ -108,6 +113,11 @@ def run(ctx: Context) -> None:
     size = sum(f["size"] for f in files) / 1e6
     where = "candidate" if verdicts["verdict"] == "pass" else f"not released: {verdicts['verdict']}"
     ctx.summary = f"{p.name}@{version} · {where} · {len(files)} parts, {size:.0f} MB, signed by {store.keys.owner()}"
+
+
+def _expires(days: int) -> str:
+    """The last day, in UTC, on which a release of today is served; "" for ever."""
+    return (datetime.now(UTC).date() + timedelta(days=days)).isoformat() if days else ""
 
 
 def _policy(ctx: Context) -> dict[str, Any]:

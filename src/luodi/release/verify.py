@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ def verify_folder(folder: Path, store: Store) -> tuple[dict[str, Any], str, list
     return signed["predicate"], signer, listing
 
 
+def expired(about: dict[str, Any], today: date | None = None) -> str:
+    """The last day of a release whose predicate or passport this is, if that day is past; "" if not."""
+    day = str(about.get("expires") or "")
+    return day if day and day < (today or datetime.now(UTC).date()).isoformat() else ""
+
+
 def check_waivers(verified: Verified, today: date | None = None) -> None:
     """A release that only a waiver lets through may be promoted up to the waiver's last day.
 
@@ -85,6 +91,8 @@ def verify(release: Release, store: Store, *, allow_failing: bool = False) -> Ve
     passport = json.loads((folder / PASSPORT).read_bytes())
     if release.revoked and not allow_failing:
         raise ReleaseError(f"{release} is revoked: {release.revoked}", "serve another release")
+    if not allow_failing and (day := expired(predicate)):
+        raise ReleaseError(f"{release} expired on {day}", "`luodi run` makes a new one, and measures it")
     if predicate["verdict"] != "pass" and not allow_failing:
         failed = [g for g in predicate["gates"] if g["required"] and g["verdict"] != "pass"]
         first = (

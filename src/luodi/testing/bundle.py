@@ -44,6 +44,7 @@ def tiny_release(
     watermark: str = "off",
     tokenizer: Path | None = None,
     weights_mb: int = 0,
+    project: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Release:
     """Make a release in `store` through the real release stage, and register it.
@@ -55,6 +56,7 @@ def tiny_release(
         policy: the guard's policy; the default one if left out.
         watermark: as in `labels` of the project file.
         tokenizer: a tokenizer's file for its weights; without one they have none.
+        project: other values of the project file, as the passport has them.
         weights_mb: megabytes of random bytes behind the stand-in's weights.
         options: other values of `serve.json`, e.g. `passages=2`.
     """
@@ -79,7 +81,7 @@ def tiny_release(
             stage="release",
             params=bundle.Params(
                 name=name,
-                project={"name": name, "languages": ["en", "zh"]},
+                project={"name": name, "languages": ["en", "zh"]} | dict(project or {}),
                 policy={"guard": policy or GuardPolicy().model_dump(mode="json")},
                 labels={"watermark": watermark},
                 instructions=DEFAULT_PROMPT,

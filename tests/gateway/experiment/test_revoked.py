@@ -20,7 +20,7 @@ def test_a_revoked_release_answers_no_more(several: Any) -> None:
         await gateway.fleet.turn()
         for model in ("helpdesk", "helpdesk@1"):
             told = await several.ask(gateway, model=model)
-            assert told.status == 503 and told.json()["error"]["code"] == "release_revoked"
+            assert told.status == 503 and told.json()["error"]["code"] == "release_withdrawn"
             assert "its data" not in str(told.json()), "why is for the log, not for callers"
         registry.move(registry.find("helpdesk@2"), "live", "me")
         await gateway.fleet.turn()
@@ -42,3 +42,17 @@ def test_it_can_neither_be_served_nor_promoted_again(several: Any) -> None:
     # the same bytes under another version stay revoked
     registry.register("helpdesk", 9, revoked.digest, "pass", "me")
     assert registry.find("helpdesk@9").revoked == "leaks"
+
+
+def test_a_release_that_has_expired_answers_no_more(several: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        gateway = several.open()
+        gateway.fleet.live.passport["expires"] = "2999-12-31"
+        await gateway.fleet.turn()
+        assert (await several.ask(gateway)).status == 200
+        gateway.fleet.live.passport["expires"] = "2020-01-01"
+        await gateway.fleet.turn()
+        told = await several.ask(gateway)
+        assert told.status == 503 and told.json()["error"]["code"] == "release_withdrawn"
+
+    asyncio.run(run())

@@ -43,7 +43,7 @@ class Fleet:
         self.running = False  # whether an experiment of this name runs, served here or not
         self._split: Plan | None = None
         self._shadow: Plan | None = None
-        self.revoked: dict[str, str] = {}  # digests of open releases that must not be served any more, and why
+        self.revoked: dict[str, str] = {}  # digests of open releases that are served no more, and why
         self._refused: dict[str, float] = {}  # releases that could not be opened, and when they are tried again
 
     def choose(self, call: Call) -> Served:
@@ -111,11 +111,14 @@ class Fleet:
 
     def _revocations(self) -> dict[str, str]:
         from luodi.release import Registry
+        from luodi.release.verify import expired
 
         with self._store.database.begin() as connection:
-            found = Registry(self._store).revoked_in(connection, [s.digest for s in list(self._open.values())])
+            served = list(self._open.values())
+            found = {s.digest: f"expired on {day}" for s in served if (day := expired(s.passport))}
+            found |= Registry(self._store).revoked_in(connection, [s.digest for s in served])
         for digest in found.keys() - self.revoked.keys():
-            _log.error("a release that is served here was revoked: %s %s", digest[:12], found[digest])
+            _log.error("a release is served here no more: %s %s", digest[:12], found[digest])
         return found
 
     def _wanted(self) -> tuple[str, list[Plan], tuple[Scope, ...]]:

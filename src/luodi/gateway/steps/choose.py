@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Choose:
-    """The live release, or the one that an experiment gives this caller; never one that was revoked."""
+    """The live release, or the one that an experiment gives this caller; never one that was revoked or has expired."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -29,7 +29,7 @@ class Choose:
             served = call.served = fleet.choose(call)
         if fleet.revoked and served.digest in fleet.revoked:
             raise Problem(
-                503, "overloaded_error", f"{served.release} was revoked and answers no more", code="release_revoked"
+                503, "overloaded_error", f"{served.release} was withdrawn and answers no more", code="release_withdrawn"
             )
         served.users += 1
         call.ending.append(served.left)
