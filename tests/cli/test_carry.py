@@ -83,6 +83,7 @@ def test_diff_in_both_languages_and_as_data(projects):
     text = run(build, "release", "diff", "helpdesk@1", "helpdesk@2", "--lines")
     assert "serve.json" in text and '+ "passages": 9' in text and "answers_supported" in text
     assert "有改动" in run(build, "--lang", "zh", "release", "diff", "helpdesk@1", "helpdesk@2")
+    assert "no difference" in run(build, "release", "diff", "helpdesk@1", "helpdesk@1")
     data = json.loads(run(build, "--json", "release", "diff", "helpdesk@1", "helpdesk@2"))
     assert data["measurements"][0]["better"] is False
 

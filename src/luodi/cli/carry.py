@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,9 @@ def diff(ctx: click.Context, before: str, after: str, lines: bool) -> None:
     found = compare(first.folder, second.folder, first.passport, second.passport)
     if show.as_json:
         show.line("", before=str(first.release), after=str(second.release), **found.as_dict())
+        return
+    if not (found.parts or found.measurements or any(found.documents.values())):
+        show.line(show.say("no_difference"))
         return
     show.table(
         [show.say("part"), show.say("change"), str(first.release), str(second.release)],
@@ -205,7 +209,43 @@ def distrust(ctx: click.Context, key_id: str) -> None:
     show.line(show.say("distrusted_key", key=key_id, owner=owner), key=key_id, owner=owner)
 
 
-COMMANDS = (diff, export, bring, push, pull, revoke, key, trust, distrust)
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_context
+def scan(ctx: click.Context, folder: Path) -> int:
+    """Say which files of a model's folder a release may not hold, before you use it. Nothing is loaded.
+
+    With the extra scan it also says what pickles would call. Exit code 1 if there is something.
+    """
+    from luodi.release.scan import scan as look
+
+    show = show_of(ctx)
+    found = list(look(folder))
+    bad = [each for each in found if each.problem]
+    for each in bad:
+        calls = "".join(f"\n    {call}" for call in each.calls)
+        show.line(f"{each.path}: {each.problem}{calls}", **asdict(each))
+    if bad and not any(each.looked for each in bad):
+        show.line(show.say("scan_more"), hint="pip install 'luodi[scan]'")
+    if not bad:
+        show.line(show.say("scan_ok", count=len(found)), files=len(found))
+    return 1 if bad else 0
+
+
+@click.command()
+@click.argument("name", type=click.Choice(["passport", "compliance"]))
+@click.pass_context
+def schema(ctx: click.Context, name: str) -> None:
+    """The JSON Schema of passports or of compliance reports, for programs that read them."""
+    import json
+
+    from luodi.release.schemas import schema as read
+
+    loaded = read(name)
+    show_of(ctx).line(json.dumps(loaded, indent=1), **loaded)
+
+
+COMMANDS = (scan, schema, diff, export, bring, push, pull, revoke, key, trust, distrust)
 
 
 @contextmanager

@@ -152,7 +152,7 @@ class Keys:
         if known is None:
             raise IntegrityError(
                 f"signed with key {signature.get('keyid')!r}, which this store does not trust",
-                "if you know the signer, put their public key into keys/trusted",
+                "if you know the signer: `luodi release trust FILE` puts their public key into keys/trusted",
             )
         key, owner = known
         try:
