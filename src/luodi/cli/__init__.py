@@ -35,6 +35,7 @@ COMMANDS = {
     "webhook": "Test webhooks, see what was delivered, send it again.",
     "mcp": "Offer a running gateway to a desktop assistant (MCP).",
     "audit": "Verify, prove, export and prune the log of calls and admin actions.",
+    "privacy": "Find, hand out and erase what is kept of a person, and prove it.",
     "guard": "Train the guard, fill its library of words, try a text.",
     "rules": "Test the business rules.",
     "doctor": "Name what is missing, and the command that mends it.",

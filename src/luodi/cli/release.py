@@ -53,7 +53,7 @@ def ls(ctx: click.Context) -> None:
         [
             str(r),
             show.say("revoked") if r.revoked else r.verdict,
-            ", ".join(r.channels),
+            ", ".join([*r.channels, *(f"! {flag.partition(':')[0]}" for flag in r.flags)]),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(r.time_ms / 1000)),
             r.digest[:12],
         ]
@@ -65,6 +65,7 @@ def ls(ctx: click.Context) -> None:
             "verdict": r.verdict,
             "channels": list(r.channels),
             "revoked": r.revoked,
+            "flags": list(r.flags),
             "time_ms": r.time_ms,
             "digest": r.digest,
         }
@@ -85,6 +86,10 @@ def show(ctx: click.Context, reference: str | None) -> None:
     found = Registry(store).find(_name(ctx, reference))
     passport = json.loads((store.artifacts.get(found.digest).files / "passport.json").read_bytes())
     show_promises(passport, out)
+    for flag in found.flags:
+        out.line(out.say("flagged", flag=flag), flag=flag)
+    if found.revoked:
+        out.line(out.say("revoked_because", reason=found.revoked), revoked=found.revoked)
     out.line(
         out.say("report", path=store.root / "reports" / f"{found}.html"),
         report=str(store.root / "reports" / f"{found}.html"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from luodi.data.forgotten import Place, changed_since
 from luodi.knowledge.reading import Section, place_of, sections_of
 from luodi.pipeline import Context, Link, Measurement, Row, shard
 
@@ -17,15 +18,17 @@ _SHARDS = 16
 class Params(BaseModel):
     min_characters: int = 40
     max_characters: int = 40_000
+    forgotten: list[Place] = []
 
 
 def clean_shard(rows: list[Row], params: Any) -> tuple[list[Row], list[Link]]:
     """Sections of some documents."""
     kept, links = [], []
+    forgotten = {place.row_id for place in params.forgotten}
     for row in rows:
         for section in sections_of(row.path, row.text, row.meta.get("marks")):
             made = _section_row(row, section)
-            reason = _reason(made, section, params)
+            reason = "forgotten" if made.id in forgotten else _reason(made, section, params)
             if reason:
                 links.append(Link("", (row.id,), "clean", f"{row.path}:{section.line}: {reason}"))
             else:
@@ -93,3 +96,6 @@ def run(ctx: Context) -> None:
     ctx.summary = f"{len(rows):,} sections kept, {sum(dropped.values()):,} dropped" + (
         f" ({reasons})" if reasons else ""
     )
+    changed = changed_since(ctx.params.forgotten, {(d.source, d.path): d.id for d in documents})
+    if changed:  # where the places were in another version says nothing of this one
+        ctx.summary += f"; changed since something in it was forgotten, so look again: {', '.join(changed[:5])}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from luodi.data.forgotten import Place
 from luodi.guard.privacy import Privacy, PrivacyPolicy
 from luodi.pipeline import Context, Link, Row, shard
 
@@ -18,6 +19,15 @@ class Params(BaseModel):
     disposition: str = "mask"
     kinds: dict[str, str] = {}
     engines: list[str] = []
+    forgotten: list[Place] = []
+
+
+def black_out(text: str, places: list[Place]) -> str:
+    """`text` with blocks at `places`; white space stays, so that lines are where they were."""
+    for place in places:
+        hidden = "".join(sign if sign.isspace() else BLACK for sign in text[place.start : place.end])
+        text = text[: place.start] + hidden + text[place.end :]
+    return text
 
 
 def blacken(text: str, privacy: Privacy | None = None) -> tuple[str, int]:
@@ -37,11 +47,15 @@ def blacken_shard(rows: list[Row], params: Any) -> tuple[list[Row], list[Link]]:
     privacy = Privacy(PrivacyPolicy.model_validate(policy))
     out, links = [], []
     for row in rows:
-        text, count = blacken(row.text, privacy)
+        places = [place for place in params.forgotten if place.of(row.id)]
+        text, count = blacken(black_out(row.text, places), privacy)
         meta = {name: row.meta[name] for name in ("digest", "title", "date") if row.meta.get(name)}
+        if places:
+            meta.pop("title", None)  # it may name the person, and is at no place of the text
         made = row.child("original", "blacked out", text=text, meta=meta)
         out.append(made)
-        links.append(Link(made.id, (row.id,), "originals", f"{count} values blacked out", float(count)))
+        told = f"{count} values blacked out" + (f", {len(places)} places forgotten" if places else "")
+        links.append(Link(made.id, (row.id,), "originals", told, float(count)))
     return out, links
 
 

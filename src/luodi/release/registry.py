@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from luodi.errors import ReleaseError
 from luodi.store import Store
 from luodi.store.database import now_ms
-from luodi.store.migrations import channels, releases, revocations
+from luodi.store.migrations import channels, flags, releases, revocations
 
 Channel = Literal["candidate", "canary", "live", "previous"]
 CHANNELS: tuple[Channel, ...] = ("candidate", "canary", "live", "previous")
@@ -24,6 +24,7 @@ class Release:
     Attributes:
         digest: of its bundle in the store.
         revoked: why it must not be served any more; "" of most.
+        flags: what is to be known of it, "KIND: NOTE".
     """
 
     name: str
@@ -33,6 +34,7 @@ class Release:
     time_ms: int
     channels: tuple[str, ...] = ()
     revoked: str = ""
+    flags: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -58,10 +60,13 @@ class Registry:
         for row in connection.execute(select(channels)).all():
             at.setdefault((row.name, row.version), []).append(row.channel)
         revoked = {r.digest: r.reason for r in connection.execute(select(revocations)).all()}
+        flagged: dict[str, list[str]] = {}
+        for row in connection.execute(select(flags).order_by(flags.c.time_ms)).all():
+            flagged.setdefault(row.digest, []).append(f"{row.kind}: {row.note}")
         return [
             Release(
                 r.name, r.version, r.digest, r.verdict, r.time_ms, tuple(sorted(at.get((r.name, r.version), []))),
-                revoked.get(r.digest, ""),
+                revoked.get(r.digest, ""), tuple(flagged.get(r.digest, ())),
             )
             for r in rows
             if r.digest in self.store.artifacts  # a kill can leave a row whose bundle was never stored
@@ -177,6 +182,15 @@ class Registry:
             where = (channels.c.name == release.name, channels.c.version == release.version)
             connection.execute(delete(channels).where(*where))
             self.store.database.log(connection, actor, "release.revoked", str(release), reason=reason.strip())
+
+    def flag(self, release: Release, kind: str, note: str, actor: str) -> None:
+        """Let something be known of a release. The same is said once."""
+        if f"{kind}: {note}" in release.flags:
+            return
+        with self.store.database.begin() as connection:
+            row = {"digest": release.digest, "time_ms": now_ms(), "kind": kind, "note": note}
+            connection.execute(insert(flags).values(**row))
+            self.store.database.log(connection, actor, "release.flagged", str(release), flag=kind, note=note)
 
     def revoked_in(self, connection: Connection, digests: Collection[str]) -> dict[str, str]:
         """Which of some releases are revoked, by digest, and why."""

@@ -19,6 +19,8 @@ from luodi.pipeline import Stage
 from luodi.pipeline.sources import fingerprint, model_fingerprint
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from luodi.project import Loaded, Source
 
 _MODEL = ("torch", "transformers", "gguf", "safetensors")
@@ -64,10 +66,19 @@ def _guard_files(loaded: Loaded) -> list[Source]:
     return [Source(source=f"file:{path}") for path in paths]
 
 
+def _forgotten(root: Path) -> dict[str, Any]:
+    """What must not be used again, as the stages that read documents are given it."""
+    from luodi.data.forgotten import read
+
+    places = [place.param() for place in read(root)]
+    return {"forgotten": places} if places else {}
+
+
 def _data(loaded: Loaded) -> list[Stage]:
     project, root = loaded.project, loaded.root
     documents = _documents(loaded)
     attack_sources = [*project.guard.train, *project.guard.test, *project.guard.category_data]
+    forgotten = _forgotten(root)
     return [
         Stage(
             "collect",
@@ -77,11 +88,11 @@ def _data(loaded: Loaded) -> list[Stage]:
             _READERS,
             lambda: fingerprint(documents, root),
         ),
-        Stage("clean", "luodi.data.clean:run", {}, {"rows": "collect"}),
+        Stage("clean", "luodi.data.clean:run", forgotten, {"rows": "collect"}),
         Stage(
             "originals",
             "luodi.data.originals:run",
-            project.scrub.model_dump(mode="json", include={"disposition", "kinds", "engines"}),
+            project.scrub.model_dump(mode="json", include={"disposition", "kinds", "engines"}) | forgotten,
             {"rows": "collect"},
             _ENTITIES,
         ),

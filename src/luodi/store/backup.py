@@ -73,6 +73,8 @@ def backup(store: Store, target: Path, *, everything: bool = False, told: Told =
                 os.fsync(out.fileno())
             temporary.replace(target)
             sync_folder(target.absolute().parent)
+        with store.database.begin() as connection:  # so that who erases something is told what may still hold it
+            store.database.log(connection, store.keys.owner(), "store.backed_up", str(target.absolute()))
     finally:
         temporary.unlink(missing_ok=True)
         shutil.rmtree(work, ignore_errors=True)

@@ -373,6 +373,17 @@ revocations = Table(
     Column("reason", Text, nullable=False),
 )
 
+# What is to be known of a release and does not keep it from being served.
+flags = Table(
+    "flags",
+    metadata,
+    Column("digest", String(64), nullable=False),  # of a release's bundle
+    Column("time_ms", BigInteger, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("note", Text, nullable=False),
+)
+Index("flags_by_digest", flags.c.digest)
+
 
 def m001_initial(connection: Connection) -> None:
     for table in (events, releases, channels, api_keys, records, reply_cache):
@@ -421,7 +432,8 @@ def m008_vault(connection: Connection) -> None:
 
 
 def m009_revocations(connection: Connection) -> None:
-    revocations.create(connection)
+    for table in (revocations, flags):
+        table.create(connection)
 
 
 MIGRATIONS = [

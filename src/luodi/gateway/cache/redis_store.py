@@ -8,6 +8,7 @@ luodi:{cache}:epoch        raised when entries are erased
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from luodi.gateway.cache.entry import Entry, News, Vector
@@ -53,6 +54,52 @@ class RedisStore:
         indexes = [f"{_AT}i:{kind}:{v}" for kind, v in (("s", subject), ("r", release), ("c", record)) if v]
         done: int | None = await self.link.ask(lambda r: r.eval(_ERASE, len(indexes), *indexes, f"{_AT}epoch"))
         return -1 if done is None else int(done)
+
+    async def filed(self, wanted: Sequence[tuple[str, str]]) -> set[str] | None:
+        """Keys of the entries that are filed under ("s", subject), ("r", release) or ("c", call)."""
+
+        async def work(redis: Any) -> set[str]:
+            found: set[str] = set()
+            for kind, value in wanted:
+                members = await redis.smembers(f"{_AT}i:{kind}:{value}")
+                found |= {m.decode().split(" ", 1)[0].removeprefix(f"{_AT}k:") for m in members}
+            return found
+
+        return await self.link.ask(work)
+
+    async def everything(self) -> list[tuple[str, bytes]] | None:
+        """Every key and its reply, as it is kept."""
+
+        async def work(redis: Any) -> list[tuple[str, bytes]]:
+            found = []
+            async for name in redis.scan_iter(match=f"{_AT}k:*", count=500):
+                data = await redis.get(name)
+                if data is not None and len(data) > _STAMP:
+                    found.append((name.decode().removeprefix(f"{_AT}k:"), data[_STAMP:]))
+            return found
+
+        return await self.link.ask(work)
+
+    async def remove(self, keys: Collection[str]) -> int | None:
+        """Erase entries, their questions in the streams, and what leads to them; how many there were."""
+
+        async def work(redis: Any) -> int:
+            wanted, done = set(keys), 0
+            async for name in redis.scan_iter(match=f"{_AT}v:*", count=500):
+                gone = [place for place, f in await redis.xrange(name) if f[b"key"].decode() in wanted]
+                if gone:
+                    await redis.xdel(name, *gone)
+            async for name in redis.scan_iter(match=f"{_AT}i:*", count=500):  # their names say whose they were
+                members = await redis.smembers(name)
+                gone = [m for m in members if m.decode().split(" ", 1)[0].removeprefix(f"{_AT}k:") in wanted]
+                if gone:
+                    await redis.srem(name, *gone)
+            for key in wanted:
+                done += await redis.delete(f"{_AT}k:{key}")
+            await redis.incr(f"{_AT}epoch")
+            return done
+
+        return await self.link.ask(work)
 
     async def news(self, scope: str = "", embedder: str = "", mark: str = "") -> News | None:
         async def work(redis: Any) -> News:

@@ -49,7 +49,7 @@ class Retained:
 
 
 @contextmanager
-def _erasing(database: Database) -> Iterator[Tx]:
+def erasing(database: Database) -> Iterator[Tx]:
     """A transaction in which SQLite overwrites what is deleted with zeros."""
     with database.begin() as connection:
         tx = tx_of(connection)
@@ -58,7 +58,7 @@ def _erasing(database: Database) -> Iterator[Tx]:
         yield tx
 
 
-def _purge(database: Database) -> bool:
+def purge(database: Database) -> bool:
     """Clear the copies that deleted rows leave in the write-ahead log (SQLite) or in dead rows (PostgreSQL).
 
     Returns whether some are left, because somebody is reading.
@@ -111,7 +111,7 @@ def erase(
             there = list(dict.fromkeys(there))
     values = 0
     if subject:
-        with _erasing(database) as tx:
+        with erasing(database) as tx:
             values = tx.run("DELETE FROM vault WHERE subject = ?", (subject,))
     if not there and not without and not values:
         raise StoreError(f"there is no content of {subject!r}", "`luodi audit show ID` says whose content a record has")
@@ -122,10 +122,10 @@ def erase(
         about |= {"vault": values} if values else {}
     for n in range(0, max(len(there), 1 if values else 0), _IDS):
         part = there[n : n + _IDS]
-        with _erasing(database) as tx:
+        with erasing(database) as tx:
             tx.many("DELETE FROM payloads WHERE id = ?", [(id,) for id in part])
             _tell(tx, "audit.erased", actor, "content", about | {"ids": part}, now_ms)
-    return Erased(tuple(there), tuple(without), _purge(database))
+    return Erased(tuple(there), tuple(without), purge(database))
 
 
 def retain(
@@ -143,7 +143,7 @@ def retain(
     if content_days is not None:
         before = now_ms - int(content_days * _DAY_MS)
         while True:
-            with _erasing(database) as tx:
+            with erasing(database) as tx:
                 old = tx.all(f"SELECT id FROM payloads WHERE time_ms < ? ORDER BY time_ms LIMIT {_IDS}", (before,))  # noqa: S608
                 if not old:
                     break
@@ -159,13 +159,13 @@ def retain(
             first = low if first is None else first
             last = high
     if bodies or payloads:
-        _purge(database)
+        purge(database)
     return Retained(bodies, payloads, first, last)
 
 
 def _let_go(database: Database, before: int, actor: str, now_ms: int) -> tuple[int, int, int] | None:
     """One batch of bodies; (how many, first row, last row), or None when there are no more."""
-    with _erasing(database) as tx:
+    with erasing(database) as tx:
         kept = "body IS NOT NULL AND substr(kind, 1, 6) <> 'audit.'"
         young = tx.all("SELECT min(seq) FROM log WHERE time_ms >= ?", (before,))[0][0]
         end = young if young is not None else tx.all("SELECT size FROM log_state")[0][0]
@@ -222,7 +222,7 @@ def retire(store: Store, number: int, *, actor: str, grace_s: float = _GRACE_S, 
         )
     done, id = 0, ""
     while True:
-        with _erasing(store.database) as tx:
+        with erasing(store.database) as tx:
             sql = "SELECT id, sealed FROM payloads WHERE id > ? AND substr(sealed, 1, 5) = ? ORDER BY id LIMIT 500"
             found = tx.all(sql, (id, old.head))
             again = [(seal_again(each, bytes(sealed), keys, new), each) for each, sealed in found]
@@ -235,7 +235,7 @@ def retire(store: Store, number: int, *, actor: str, grace_s: float = _GRACE_S, 
             id = found[-1][0]
     _vault_again(store, old, new)
     keys.remove(number)
-    _purge(store.database)
+    purge(store.database)
     return done
 
 
@@ -245,7 +245,7 @@ def _vault_again(store: Store, old: PayloadKey, new: PayloadKey) -> None:
 
     sealing, after = Sealing(store), ("", "")
     while True:
-        with _erasing(store.database) as tx:
+        with erasing(store.database) as tx:
             after = vault_again(tx, sealing, old, new, after)
         if after == ("", ""):
             return
